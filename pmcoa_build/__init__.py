@@ -1,0 +1,1 @@
+"""Build PMC-OA from PubMed Central's Cloud Service and train PMC-CLIP on it."""
