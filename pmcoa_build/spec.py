@@ -30,6 +30,8 @@ def key(default: Any, doc: str, *, path: Literal["no", "yes", "maybe"] = "no") -
 
 @dataclass(frozen=True)
 class BuildKeys:
+    """[build] of a spec."""
+
     name: str = key("", "name of the build; its state lies in <state>")
     out: str = key("", "folder for the data (default ../builds/<name>)", path="yes")
     state: str = key("", "folder for the manifests (default state/<name>)", path="yes")
@@ -37,6 +39,8 @@ class BuildKeys:
 
 @dataclass(frozen=True)
 class SourceKeys:
+    """[source] of a spec."""
+
     url: str = key(REAL_BUCKET, "\"sample\", an http(s) root of a bucket, or a folder of the same layout", path="maybe")
     snapshot: str = key("latest", "\"latest\" (pinned at the first run; --update moves it) or a date such as 2026-09-01")
     contact: str = key("", "your e-mail address, sent in the User-Agent so that PMC can reach you")
@@ -49,6 +53,8 @@ class SourceKeys:
 
 @dataclass(frozen=True)
 class SelectKeys:
+    """[select] of a spec."""
+
     licenses: tuple[str, ...] = key(["CC0", "CC BY", "CC BY-SA"], "licence codes to keep; [\"any\"] keeps all")
     articles: tuple[str, ...] = key([], "PMCIDs to keep (all if empty), or one file with an id a line", path="maybe")
     exclude: tuple[str, ...] = key([], "PMCIDs to leave out, or one file with an id a line", path="maybe")
@@ -62,6 +68,8 @@ class SelectKeys:
 
 @dataclass(frozen=True)
 class ScreenKeys:
+    """[screen] of a spec."""
+
     terms: str = key("diagnostic", "terms a caption must have: \"none\", \"diagnostic\", or a file, a term a line",
                      path="maybe")
     figure_rights: Literal["drop", "flag"] = key("drop", "leave out figures under other rights, or keep them marked")
@@ -69,6 +77,8 @@ class ScreenKeys:
 
 @dataclass(frozen=True)
 class PanelsKeys:
+    """[panels] of a spec."""
+
     weights: str = key("", "detector weights (.onnx or .pt); empty = the bundled detector", path="yes")
     confidence: float = key(0.25, "lowest score of a detected panel, 0 to 1")
     min_side: int = key(48, "panels with a shorter side (pixels) are left out")
@@ -79,6 +89,8 @@ class PanelsKeys:
 
 @dataclass(frozen=True)
 class AlignKeys:
+    """[align] of a spec."""
+
     corrections: str = key("", "a JSONL file of a person's corrections", path="yes")
     llm_url: str = key("", "an OpenAI-compatible endpoint asked about captions that cannot be split")
     llm_model: str = key("", "the model's name at that endpoint")
@@ -86,6 +98,8 @@ class AlignKeys:
 
 @dataclass(frozen=True)
 class ShardsKeys:
+    """[shards] of a spec."""
+
     level: Literal["panel", "figure", "both"] = key("panel", "rows: panels with subcaptions, whole figures, or both")
     splits: tuple[float, ...] = key([0.8, 0.1, 0.1], "shares of train, validation and test, by article")
     exclude: tuple[str, ...] = key([], "benchmarks to leave out: id lists (.txt) or folders of images", path="maybe")
@@ -94,6 +108,8 @@ class ShardsKeys:
 
 @dataclass(frozen=True)
 class TrainKeys:
+    """[train] of a spec."""
+
     model: str = key("RN50_fusion4", "a configuration of pmcoa_build/clip/configs, or a JSON file", path="maybe")
     text_model: str = key("microsoft/BiomedNLP-PubMedBERT-base-uncased-abstract-fulltext",
                           "a BERT from the Hub or a folder, or \"bundled\" for the demo's tiny one", path="maybe")
@@ -114,6 +130,8 @@ class TrainKeys:
 
 @dataclass(frozen=True)
 class RunKeys:
+    """[run] of a spec."""
+
     on: str = key("sync", "sync | threads:N | processes:N | tcp://scheduler:8786")
     max_dead_fraction: float = key(0.05, "a stage with a larger share of dead units commits what it has and exits 4")
 
@@ -139,9 +157,7 @@ class Spec:
         return getattr(getattr(self, section), name)
 
 
-SECTIONS: dict[str, type] = {
-    name: hint for name, hint in get_type_hints(Spec).items() if dataclasses.is_dataclass(hint) and name != "path"
-}
+SECTIONS: dict[str, Any] = {name: hint for name, hint in get_type_hints(Spec).items() if name != "path"}
 
 
 def load(path: str | Path, overrides: Sequence[str] = ()) -> Spec:

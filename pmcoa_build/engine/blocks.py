@@ -1,0 +1,51 @@
+"""Blocks: ranges of numeric ids (PMCIDs) that are worked on and committed together.
+
+A block is named by its lower end, so that its name outlives later cuts. Boundaries never move once made: new ids
+beyond the last boundary open new blocks, and a block that has doubled is split.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+TARGET = 500
+"""Articles in a block of a large build."""
+
+
+def block_size(total: int) -> int:
+    """Articles in a block: about TARGET, fewer in a small build, so that its blocks can run side by side."""
+    return max(20, min(TARGET, total // 8))
+
+
+def block_name(lower: int) -> str:
+    """The name of the block that begins at this id."""
+    return f"{lower:09d}"
+
+
+def boundaries(ids: NDArray[np.int64], previous: Sequence[int], size: int) -> list[int]:
+    """Lower ends of all blocks, and the end of the last one.
+
+    `ids`: sorted ids of all selected articles, repeated for several versions; versions of one article stay together.
+    `previous`: the boundaries made before, [] at the first run; all of them stay.
+    """
+    distinct = np.unique(ids)
+    kept = list(previous) or [0]
+    if not previous and not len(distinct):
+        return [0, 1]
+    result: list[int] = []
+    for lower, upper in zip(kept, kept[1:], strict=False):
+        inside = distinct[np.searchsorted(distinct, lower) : np.searchsorted(distinct, upper)]
+        result += [lower] if len(inside) <= 2 * size else [lower, *_cuts(inside, size)]
+    beyond = distinct[np.searchsorted(distinct, kept[-1]) :]
+    if not len(beyond):
+        return [*result, kept[-1]]
+    return [*result, kept[-1], *_cuts(beyond, size), int(beyond[-1]) + 1]
+
+
+def _cuts(ids: NDArray[np.int64], size: int) -> list[int]:
+    """Lower ends of the second and later blocks when `ids` are cut evenly into blocks of about `size`."""
+    count = max(1, round(len(ids) / size))
+    return [int(ids[len(ids) * i // count]) for i in range(1, count)]

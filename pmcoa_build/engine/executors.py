@@ -1,0 +1,116 @@
+"""Where blocks run: here, in threads, in processes, or on a dask cluster.
+
+Each yields (job, receipt) as blocks finish; a few blocks per worker are in flight, and only receipts come back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import re
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Any
+
+from pmcoa_build.engine.stage import Row, Stage
+from pmcoa_build.engine.work import Job, run_block
+from pmcoa_build.errors import RunFailed, UsageError
+from pmcoa_build.spec import Spec
+
+Outcomes = Iterator[tuple[Job, Row]]
+_ON = re.compile(r"(sync)|(threads|processes):([1-9][0-9]*)|(tcp://\S+)")
+
+
+@dataclass(frozen=True)
+class Site:
+    """What runs, and where; `resource` is the driver's own, used by blocks that run in the driver."""
+
+    on: str
+    stage: Stage
+    spec: Spec
+    resource: Any
+
+
+def run_jobs(site: Site, jobs: Iterable[Job], tick: Callable[[int], None], stop: Callable[[], bool]) -> Outcomes:
+    """Run jobs where `site.on` says; no new job begins once `stop()` is true.
+
+    Raises UsageError for an `on` that is none of sync, threads:N, processes:N, tcp://host:port.
+    """
+    match = _ON.fullmatch(site.on)
+    if match is None:
+        raise UsageError(f"[run] on = {site.on!r} must be sync, threads:N, processes:N or tcp://scheduler:port.")
+    waiting = itertools.takewhile(lambda _: not stop(), jobs)
+    if match[1] or site.stage.network:
+        return _here(site, waiting, tick)
+    if match[2] == "threads":
+        return _threads(int(match[3]), site, waiting, tick)
+    return _dask(match[4] or int(match[3]), site, waiting, tick)
+
+
+def needs_resource(on: str, stage: Stage) -> bool:
+    """Whether blocks run in the driver's own thread, with a resource that it opens once."""
+    return on == "sync" or stage.network
+
+
+def _here(site: Site, jobs: Iterable[Job], tick: Callable[[int], None]) -> Outcomes:
+    for job in jobs:
+        yield job, run_block(site.stage, site.spec, job, site.resource, tick)
+
+
+def _alone(stage: Stage, spec: Spec, job: Job, tick: Callable[[int], None] = lambda count: None) -> Row:
+    """One block with a resource of its own: what a thread or a worker process runs."""
+    with stage.setup(spec) if stage.setup else contextlib.nullcontext() as resource:
+        return run_block(stage, spec, job, resource, tick)
+
+
+def _threads(count: int, site: Site, jobs: Iterator[Job], tick: Callable[[int], None]) -> Outcomes:
+    with ThreadPoolExecutor(count) as pool:
+        flying: dict[Future[Row], Job] = {}
+        while True:
+            for job in itertools.islice(jobs, count - len(flying)):
+                flying[pool.submit(_alone, site.stage, site.spec, job, tick)] = job
+            if not flying:
+                return
+            for future in wait(flying, return_when=FIRST_COMPLETED).done:
+                yield flying.pop(future), future.result()
+
+
+def _dask(where: str | int, site: Site, jobs: Iterator[Job], tick: Callable[[int], None]) -> Outcomes:
+    from distributed import Client, KilledWorker, LocalCluster, as_completed
+
+    with contextlib.ExitStack() as stack:
+        if isinstance(where, int):
+            local = LocalCluster(n_workers=where, threads_per_worker=1, dashboard_address=None)
+            client = stack.enter_context(Client(stack.enter_context(local)))
+        else:
+            client = stack.enter_context(_connect(Client, where))
+        in_flight = 2 * max(1, len(client.scheduler_info()["workers"]))
+        flying: dict[str, Job] = {}
+
+        def submit(job: Job) -> Any:
+            future = client.submit(_alone, site.stage, site.spec, job, pure=False)
+            flying[future.key] = job
+            return future
+
+        futures = as_completed([submit(job) for job in itertools.islice(jobs, in_flight)])
+        for future in futures:
+            job = flying.pop(future.key)
+            try:
+                receipt = future.result()
+            except KilledWorker:
+                raise RunFailed(
+                    f"{site.stage.name}: block {job.due.block} or one beside it killed its worker (out of memory, or a crash "
+                    "in a library); what was finished is committed. Run again with --set run.on=sync to see which."
+                ) from None
+            tick(receipt["counts"]["in"])
+            yield job, receipt
+            for following in itertools.islice(jobs, 1):
+                futures.add(submit(following))
+
+
+def _connect(client: Any, scheduler: str) -> Any:
+    try:
+        return client(scheduler, timeout=10)
+    except OSError as error:
+        raise RunFailed(f"The scheduler {scheduler} cannot be reached: {error}.") from None

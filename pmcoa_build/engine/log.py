@@ -1,0 +1,100 @@
+"""The commit log of a stage: `<state>/<stage>.jsonl`, one line a commit, appended and fsynced by the driver alone.
+
+The last line of a block counts. Each line carries its own checksum. A torn last line is dropped with a warning (its
+commit did not happen); a damaged line further up is named, and what it said is done again. No record = no data.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pmcoa_build.engine.files import append_synced, write_atomic
+from pmcoa_build.engine.stage import Row
+from pmcoa_build.errors import UsageError
+
+FORMAT = 1
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Log:
+    """The last record of each block, and the numbers (from 1) of lines that cannot be trusted."""
+
+    records: dict[str, Row]
+    damaged: tuple[int, ...] = field(default=())
+
+
+def encode(record: Row) -> bytes:
+    """One line: the record as JSON with its checksum, closed by a newline."""
+    return (json.dumps({**record, "format": FORMAT, "check": _check(record)}, sort_keys=True) + "\n").encode()
+
+
+def decode(line: bytes) -> Row | None:
+    """The record of a line, or None when the line is damaged. Raises UsageError for a newer format."""
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return None
+    if not isinstance(record, dict):
+        return None
+    found = record.pop("check", None)
+    version = record.pop("format", None)
+    if isinstance(version, int) and version > FORMAT:
+        raise UsageError(f"This build was made by a newer pmcoa-build (record format {version}); please upgrade.")
+    return record if found == _check(record) else None
+
+
+def read(path: Path) -> Log:
+    """Read a commit log; a missing file is an empty log."""
+    if not path.exists():
+        return Log({})
+    records: dict[str, Row] = {}
+    damaged = []
+    lines = path.read_bytes().split(b"\n")
+    torn = lines.pop()
+    for number, line in enumerate(lines, 1):
+        record = decode(line)
+        if record is None:
+            damaged.append(number)
+        else:
+            records[record["block"]] = record
+    if torn:
+        log.warning("%s: the last line is torn (a commit was cut off); it is dropped.", path)
+    return Log(records, tuple(damaged))
+
+
+def append(path: Path, record: Row) -> None:
+    """Commit: append one line and fsync. A torn end left by a crash is cut off first."""
+    _cut_torn_end(path)
+    append_synced(path, encode(record))
+
+
+def compact(path: Path) -> int:
+    """Rewrite the log with the last record of each block only. Returns the number of lines dropped."""
+    if not path.exists():
+        return 0
+    records = read(path).records
+    before = path.read_bytes().count(b"\n")
+    write_atomic(path, b"".join(encode(record) for record in records.values()))
+    return before - len(records)
+
+
+def _check(record: Row) -> str:
+    body = {name: value for name, value in record.items() if name not in ("check", "format")}
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _cut_torn_end(path: Path) -> None:
+    if not path.exists() or path.stat().st_size == 0:
+        return
+    with path.open("rb+") as file:
+        file.seek(-1, os.SEEK_END)
+        if file.read(1) == b"\n":
+            return
+        whole = path.read_bytes()
+        file.truncate(whole.rfind(b"\n") + 1)

@@ -1,0 +1,200 @@
+"""Which blocks are due, and why: a pure function of spec, records and the clock (for retry waits only)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pmcoa_build.engine.files import canonical, combined
+from pmcoa_build.engine.stage import Records, Row, Step, Task
+from pmcoa_build.spec import Spec
+
+FIRST_WAIT = 600.0
+"""Seconds until a retryable loss becomes due again; each further attempt waits four times as long."""
+
+LONGEST_WAIT = 30 * 86400.0
+
+RETRY = "time to retry"
+
+BlockHashes = Mapping[str, str]
+"""Block -> hash of its rows, as the task that defines the blocks recorded them."""
+
+
+@dataclass(frozen=True)
+class Due:
+    """A block to work on: `inputs` go into its record, `why` is for people, `retry` names reasons to try again."""
+
+    block: str
+    why: str
+    inputs: Row
+    upstream_blocks: frozenset[str] | None
+    retry: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Blocks to work on, and blocks that wait for an upstream stage (block -> that stage's name)."""
+
+    due: tuple[Due, ...]
+    waiting: Mapping[str, str]
+    blocks: tuple[str, ...]
+
+    @property
+    def stale(self) -> frozenset[str]:
+        """Blocks whose rows are not what they should be; a mere retry does not count."""
+        return frozenset(self.waiting) | {item.block for item in self.due if not item.why.startswith(RETRY)}
+
+
+@dataclass(frozen=True)
+class World:
+    """All that a plan depends on: records by stage, block hashes, whether an output is whole, and the time."""
+
+    records: Mapping[str, Mapping[str, Row]]
+    block_hashes: BlockHashes
+    defining: str
+    intact: Callable[[Row], bool]
+    now: float
+
+
+def plan_all(steps: Sequence[Step], spec: Spec, world: World) -> dict[str, Plan]:
+    """The plan of each step of a pipeline (in its order)."""
+    plans: dict[str, Plan] = {}
+    for step in steps:
+        plans[step.name] = plan(step, spec, world, {name: item.stale for name, item in plans.items()})
+    return plans
+
+
+def plan(step: Step, spec: Spec, world: World, stale: Mapping[str, frozenset[str]]) -> Plan:
+    """The plan of one step. `stale`: upstream stage -> blocks whose rows cannot be used now."""
+    settings = settings_of(step, spec)
+    whole = isinstance(step, Task) or step.partition is not None
+    late = next((source.stage for source in step.inputs if stale.get(source.stage)), None)
+    if whole and late is not None:
+        return Plan((), {"all": late}, ("all",))
+    due, waiting, names = [], {}, []
+    for block, upstream_blocks in _blocks(step, spec, world):
+        names.append(block)
+        late = _late(step, upstream_blocks, stale)
+        if late is not None:
+            waiting[block] = late
+            continue
+        inputs = {**settings, "upstream": _upstream(step, upstream_blocks, world)}
+        why, retry = _why(world.records.get(step.name, {}).get(block), inputs, world)
+        if why:
+            due.append(Due(block, why, inputs, upstream_blocks, retry))
+    return Plan(tuple(due), waiting, tuple(names))
+
+
+def settings_of(step: Step, spec: Spec) -> Row:
+    """What a step depends on apart from upstream rows."""
+    schema = step.schema.to_string(show_schema_metadata=False) if step.schema is not None else ""
+    return {
+        "version": step.version,
+        "schema": hashlib.sha256(schema.encode()).hexdigest()[:16],
+        "spec": {key: spec_value(spec, key) for key in step.spec_keys},
+        "extra": step.extra(spec) if step.extra else "",
+    }
+
+
+def spec_value(spec: Spec, key: str) -> str:
+    """A spec value as text; a file named by it counts by its content, a folder by its name."""
+    value = spec.value(key)
+    return canonical([_with_content(item) for item in value] if isinstance(value, tuple) else _with_content(value)).decode()
+
+
+def _with_content(value: object) -> object:
+    if isinstance(value, str) and value.startswith("/") and Path(value).is_file():
+        return hashlib.sha256(Path(value).read_bytes()).hexdigest()
+    return value
+
+
+def fingerprint(inputs: Row, salt: str = "") -> str:
+    """The name part of an output: 64 hex digits over its inputs."""
+    return hashlib.sha256(canonical(inputs) + salt.encode()).hexdigest()
+
+
+def unit_base(inputs: Row) -> bytes:
+    """The part of every unit's fingerprint that the block shares: everything but the upstream rows."""
+    return canonical({name: value for name, value in inputs.items() if name != "upstream"})
+
+
+def retry_wait(attempts: int) -> float:
+    """Seconds after an attempt until the next."""
+    return min(FIRST_WAIT * 4.0 ** max(0, attempts - 1), LONGEST_WAIT)
+
+
+def _late(step: Step, blocks: frozenset[str] | None, stale: Mapping[str, frozenset[str]]) -> str | None:
+    """The first upstream stage that has to run before this block can."""
+    for source in step.inputs:
+        old = stale.get(source.stage, frozenset())
+        if old and (blocks is None or "all" in old or old & blocks):
+            return source.stage
+    return None
+
+
+def _blocks(step: Step, spec: Spec, world: World) -> list[tuple[str, frozenset[str] | None]]:
+    if isinstance(step, Task):
+        return [("all", None)]
+    if step.partition is not None:
+        upstream = {source.stage: world.records.get(source.stage, {}) for source in step.inputs}
+        parts = step.partition(Records(upstream, world.records.get(step.name, {})), spec)
+        return [(part.id, part.blocks) for part in parts]
+    return [(block, frozenset((block,))) for block in world.block_hashes]
+
+
+def _upstream(step: Step, blocks: frozenset[str] | None, world: World) -> dict[str, str]:
+    """Input stage -> hash of the columns that the step looks at, over the blocks that it reads."""
+    hashes = {}
+    for source in step.inputs:
+        if source.stage == world.defining and blocks is not None:
+            hashes[source.stage] = combined({name: world.block_hashes[name] for name in sorted(blocks)})
+            continue
+        records = world.records.get(source.stage, {})
+        hashes[source.stage] = combined({
+            f"{name}/{column}": records[name]["columns"].get(column, "")
+            for name in used_blocks(records, blocks)
+            for column in source.columns
+        })
+    return hashes
+
+
+def used_blocks(records: Mapping[str, Row], blocks: frozenset[str] | None) -> list[str]:
+    """Which of an upstream stage's blocks are read: those named, or all of a stage that makes its own."""
+    named = sorted(name for name in records if blocks is None or name in blocks)
+    return named or sorted(records)
+
+
+def _why(record: Row | None, inputs: Row, world: World) -> tuple[str, frozenset[str]]:
+    if record is None:
+        return "never done", frozenset()
+    asked = frozenset(record.get("retry", ()))
+    changes = _changes(record["inputs"], inputs)
+    if changes:
+        return changes, asked
+    if not world.intact(record):
+        return "its file is missing or damaged", asked
+    if asked:
+        return f"retry asked for {', '.join(sorted(asked))}", asked
+    waits = {reason: record["run"]["finished"] + retry_wait(n) for reason, n in record.get("retryable", {}).items()}
+    over = frozenset(reason for reason, when in waits.items() if when <= world.now)
+    return (f"{RETRY} {', '.join(sorted(over))}" if over else ""), over
+
+
+def _changes(before: Row, after: Row) -> str:
+    """What differs between two sets of inputs, in words; "" when nothing does."""
+    changes = []
+    if before["version"] != after["version"]:
+        changes.append(f"version {before['version']} -> {after['version']}")
+    if before["schema"] != after["schema"]:
+        changes.append("its columns changed")
+    for key in sorted({*before["spec"], *after["spec"]}):
+        if before["spec"].get(key) != after["spec"].get(key):
+            changes.append(f"spec {key} changed")
+    if before["extra"] != after["extra"]:
+        changes.append("weights changed")
+    for stage in sorted({*before["upstream"], *after["upstream"]}):
+        if before["upstream"].get(stage) != after["upstream"].get(stage):
+            changes.append(f"{stage} changed")
+    return ", ".join(changes)

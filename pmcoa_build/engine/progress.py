@@ -1,0 +1,95 @@
+"""What a run shows: a bar on a terminal, a line now and then in a log file, JSON lines for programs, or nothing."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import Any, Literal, Protocol
+
+Style = Literal["auto", "plain", "json", "off"]
+INTERVAL = 10.0
+"""Seconds between two lines where there is no terminal."""
+
+
+class Progress(Protocol):
+    """Counts blocks and units of one stage."""
+
+    def units(self, count: int) -> None:
+        """So many units are through."""
+
+    def block(self) -> None:
+        """A block is committed."""
+
+    def close(self) -> None:
+        """The stage is over."""
+
+
+def open_progress(style: Style, stage: str, unit: str, blocks: int) -> Progress:
+    """The progress display for a stage of so many due blocks."""
+    if style == "off":
+        return _Off()
+    if style == "auto" and sys.stderr.isatty():
+        return _Bar(stage, unit, blocks)
+    return _Lines(stage, unit, blocks, as_json=style == "json")
+
+
+class _Off:
+    def units(self, count: int) -> None:
+        pass
+
+    def block(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class _Bar:
+    def __init__(self, stage: str, unit: str, blocks: int) -> None:
+        from tqdm import tqdm
+
+        self._bar: Any = tqdm(total=blocks, desc=stage, unit="block", leave=False, dynamic_ncols=True)
+        self._unit, self._done = unit, 0
+
+    def units(self, count: int) -> None:
+        self._done += count
+        self._bar.set_postfix_str(f"{self._done:,} {self._unit}s", refresh=False)
+        self._bar.update(0)
+
+    def block(self) -> None:
+        self._bar.update(1)
+
+    def close(self) -> None:
+        self._bar.close()
+
+
+class _Lines:
+    def __init__(self, stage: str, unit: str, blocks: int, *, as_json: bool) -> None:
+        self._stage, self._unit, self._total, self._json = stage, unit, blocks, as_json
+        self._blocks = self._done = 0
+        self._last = time.monotonic()
+
+    def units(self, count: int) -> None:
+        self._done += count
+        if time.monotonic() - self._last >= INTERVAL:
+            self._show()
+
+    def block(self) -> None:
+        self._blocks += 1
+        if self._json:
+            self._show()
+
+    def close(self) -> None:
+        if self._json:
+            self._show()
+
+    def _show(self) -> None:
+        self._last = time.monotonic()
+        if self._json:
+            fields = {"stage": self._stage, "blocks": self._blocks, "of": self._total, "units": self._done}
+            sys.stderr.write(json.dumps(fields) + "\n")
+        else:
+            text = f"{self._stage}: {self._blocks}/{self._total} blocks, {self._done:,} {self._unit}s\n"
+            sys.stderr.write(text)
+        sys.stderr.flush()

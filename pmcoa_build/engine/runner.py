@@ -1,0 +1,288 @@
+"""Run one step of a pipeline: plan it, work on what is due, commit each block, count everything."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+import socket
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pmcoa_build.engine import files, log
+from pmcoa_build.engine.executors import Site, needs_resource, run_jobs
+from pmcoa_build.engine.plan import Due, Plan, World, fingerprint, plan_all, used_blocks
+from pmcoa_build.engine.progress import Progress, Style, open_progress
+from pmcoa_build.engine.read import read_columns
+from pmcoa_build.engine.stage import Row, Stage, Step, Task, TaskContext, TaskOutput
+from pmcoa_build.engine.state import State
+from pmcoa_build.engine.work import Job, Source, stamp
+from pmcoa_build.errors import Interrupted, RunFailed, StaleUpstream
+from pmcoa_build.spec import Spec
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run: `only`/`limit` choose blocks, `update` moves the snapshot, `dry_run` only says what is due."""
+
+    on: str = ""
+    only: frozenset[str] = frozenset()
+    limit: int = 0
+    update: bool = False
+    dry_run: bool = False
+    progress: Style = "auto"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run of one step did: the due blocks with their reasons, and totals over all of its blocks."""
+
+    step: str
+    due: tuple[tuple[str, str], ...]
+    committed: int = 0
+    computed: int = 0
+    counts: Row = field(default_factory=dict)
+    seconds: float = 0.0
+    facts: Row = field(default_factory=dict)
+
+
+class Stop:
+    """Two-stage stop: the first SIGINT or SIGTERM lets running blocks finish, the second stops at once."""
+
+    def __init__(self) -> None:
+        self.signal = 0
+
+    def __call__(self) -> bool:
+        return self.signal != 0
+
+    @contextlib.contextmanager
+    def installed(self) -> Iterator[Stop]:
+        """Handle the signals while the block runs (main thread only)."""
+        before = {number: signal.signal(number, self._handle) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield self
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _handle(self, number: int, frame: object) -> None:
+        if self.signal:
+            raise self.error()
+        self.signal = number
+        logger.warning("Stopping after the blocks in flight; once more to stop at once.")
+
+    def error(self) -> Interrupted:
+        """The error that ends the run, with the exit code of the signal."""
+        code = 143 if self.signal == signal.SIGTERM else 130
+        return Interrupted("Interrupted; what was finished is committed, run again to go on.", code)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run over a build, under its lock."""
+
+    pipeline: Sequence[Step]
+    spec: Spec
+    state: State
+    options: Options
+    stop: Stop
+
+    def step(self, name: str) -> Step:
+        """The step of that name."""
+        return next(step for step in self.pipeline if step.name == name)
+
+
+def world_of(pipeline: Sequence[Step], state: State) -> World:
+    """Read all records of a build."""
+    records = {step.name: state.records(step.name) for step in pipeline}
+    defining = next(step.name for step in pipeline if isinstance(step, Task) and step.defines_blocks)
+    record = records[defining].get("all")
+    hashes = _block_table(state, record) if record else {}
+    return World(records, {name: row["hash"] for name, row in hashes.items()}, defining,
+                 lambda item: _intact(state, item), time.time())
+
+
+def run_step(run: Run, step: Step) -> Summary:
+    """Run one step to the end of what is due.
+
+    Raises StaleUpstream when an earlier stage has to run first, RunFailed when too much is dead, Interrupted.
+    """
+    started = time.monotonic()
+    world = world_of(run.pipeline, run.state)
+    plan = plan_all(_with_ancestors(step, run.pipeline), run.spec, world)[step.name]
+    due = _chosen(run, step, plan, world)
+    reasons = tuple((item.block, item.why) for item in due)
+    if run.options.dry_run:
+        return Summary(step.name, reasons)
+    if due and isinstance(step, Task):
+        _run_task(run, step, world, due[0])
+    elif due and isinstance(step, Stage):
+        _run_stage(run, step, world, due)
+    if run.stop():
+        raise run.stop.error()
+    records = run.state.records(step.name)
+    current = [records[name] for name in plan.blocks if name in records]
+    counts = total_counts(current)
+    if due:
+        _check_dead(step, counts, run.spec)
+    computed = sum(records[item.block]["run"]["computed"] for item in due)
+    facts = current[0].get("facts", {}) if current else {}
+    return Summary(step.name, reasons, len(due), computed, counts, time.monotonic() - started, facts)
+
+
+def total_counts(records: Sequence[Row]) -> Row:
+    """Counts added up over records: {"in", "done", "filtered": {reason: n}, "dead": {reason: n}}."""
+    total: Row = {"in": 0, "done": 0, "filtered": {}, "dead": {}}
+    for record in records:
+        counts = record.get("counts") or {}
+        total["in"] += counts.get("in", 0)
+        total["done"] += counts.get("done", 0)
+        for outcome in ("filtered", "dead"):
+            for reason, count in counts.get(outcome, {}).items():
+                total[outcome][reason] = total[outcome].get(reason, 0) + count
+    return total
+
+
+def _chosen(run: Run, step: Step, plan: Plan, world: World) -> list[Due]:
+    """The due blocks to run now. Waiting blocks are an error unless the user chose blocks."""
+    options = run.options
+    choosy = bool(options.only or options.limit)
+    if plan.waiting and not (choosy and plan.due):
+        upstream = next(iter(plan.waiting.values()))
+        raise StaleUpstream(
+            f"{step.name} needs {upstream}, which is not up to date: run `python -m stages {upstream} "
+            f"{run.spec.path}` first."
+        )
+    due = [item for item in plan.due if not options.only or item.block in options.only]
+    if isinstance(step, Task) and step.defines_blocks and options.update and not due:
+        due = [Due("all", "update asked for", world.records[step.name]["all"]["inputs"], None)]
+    return due[: options.limit or None]
+
+
+def _with_ancestors(step: Step, pipeline: Sequence[Step]) -> list[Step]:
+    """The step and all that it depends on, in the order of the pipeline."""
+    needed = {step.name}
+    for item in reversed(pipeline):
+        if item.name in needed:
+            needed |= {source.stage for source in item.inputs}
+    return [item for item in pipeline if item.name in needed]
+
+
+def _run_stage(run: Run, stage: Stage, world: World, due: Sequence[Due]) -> None:
+    on = run.options.on or run.spec.run.on
+    jobs = (_job(run, stage, world, item) for item in due)
+    progress = open_progress(run.options.progress, stage.name, stage.scope, len(due))
+    setup = stage.setup(run.spec) if stage.setup and needs_resource(on, stage) else contextlib.nullcontext()
+    with contextlib.closing(progress), setup as resource:
+        clock = time.monotonic()
+        for job, receipt in run_jobs(Site(on, stage, run.spec, resource), jobs, progress.units, run.stop):
+            now = time.monotonic()
+            _commit(run.state, stage, receipt, now - clock)
+            clock = now
+            if stage.committed is not None:
+                stage.committed(resource)
+            progress.block()
+            logger.debug("%s: block %s committed (%s)", stage.name, job.due.block, job.due.why)
+
+
+def _commit(state: State, step: Step, receipt: Row, seconds: float) -> None:
+    counts = receipt.get("counts")
+    if counts and counts["in"] != counts["done"] + sum(counts["filtered"].values()) + sum(counts["dead"].values()):
+        raise AssertionError(f"{step.name}: counts of block {receipt['block']} do not add up: {counts}")
+    log.append(state.log_path(step.name), stamp(receipt, seconds, socket.gethostname()))
+
+
+def _job(run: Run, stage: Stage, world: World, due: Due) -> Job:
+    sources = tuple(_source(run, source.stage, world, due) for source in stage.inputs)
+    own = world.records.get(stage.name, {})
+    previous = own.get(due.block) or _split_from(own, due.block, stage)
+    salt = own[due.block]["content"] if due.retry and due.block in own else ""
+    return Job(due, sources, run.state.out, previous, salt)
+
+
+def _source(run: Run, name: str, world: World, due: Due) -> Source:
+    upstream, records = run.step(name), world.records.get(name, {})
+    assert upstream.schema is not None
+    if name == world.defining:
+        table = _block_table(run.state, records["all"])[due.block]
+        path = run.state.path(records["all"]["table"]["path"])
+        return Source(name, (path,), upstream.key, upstream.schema, (table["by"], table["lower"], table["upper"]))
+    outputs = [records[block].get("output") or records[block]["table"] for block in used_blocks(records, due.upstream_blocks)]
+    return Source(name, tuple(run.state.path(item["path"]) for item in outputs), upstream.key, upstream.schema)
+
+
+def _split_from(own: Mapping[str, Row], block: str, stage: Stage) -> Row | None:
+    """The record of the block that this one was split from: the next lower name (blocks are named by lower ends)."""
+    if stage.partition is not None:
+        return None
+    lower = [name for name in own if name < block]
+    return own[max(lower)] if lower else None
+
+
+def _run_task(run: Run, task: Task, world: World, due: Due) -> None:
+    def table(name: str) -> pa.Table:
+        source = _source(run, name, world, due)
+        columns = next(item.columns for item in task.inputs if item.stage == name)
+        return read_columns(source.paths, columns, source.schema)
+
+    clock = time.monotonic()
+    progress = open_progress(run.options.progress, task.name, "step", 1)
+    context = TaskContext(
+        spec=run.spec, out=run.state.out, fingerprint=fingerprint(due.inputs),
+        previous=world.records.get(task.name, {}).get("all"), update=run.options.update,
+        tables=table, upstream=world.records, stop=run.stop, show=lambda row: _show(progress, row),
+    )
+    with contextlib.closing(progress):
+        output = task.run(context)
+    receipt = _task_receipt(run.state, task, due, output)
+    _commit(run.state, task, receipt, time.monotonic() - clock)
+
+
+def _show(progress: Progress, row: Row) -> None:
+    progress.units(int(row.get("units", 1)))
+
+
+def _task_receipt(state: State, task: Task, due: Due, output: TaskOutput) -> Row:
+    columns = {"facts": files.combined({"facts": files.canonical(output.facts).hex()})}
+    if output.table is not None and task.schema is not None and not task.defines_blocks:
+        content = files.ContentHash(task.schema, task.key)
+        content.add(pq.read_table(output.table, partitioning=None))
+        columns |= content.columns()
+    return {
+        "block": due.block, "inputs": due.inputs, "facts": output.facts, "counts": output.counts or {},
+        "files": [files.describe(path, state.out) for path in output.files],
+        "table": files.describe(output.table, state.out) if output.table is not None else None,
+        "columns": columns, "content": files.combined(columns), "computed": 1,
+    }
+
+
+def _block_table(state: State, record: Row) -> dict[str, Row]:
+    """Block -> {"hash", "lower", "upper", "by"} as the defining task wrote them."""
+    table = pq.read_table(state.path(record["facts"]["blocks"]), partitioning=None)
+    return {row["block"]: row for row in table.to_pylist()}
+
+
+def _intact(state: State, record: Row) -> bool:
+    """Whether the outputs of a record are there with the right size (`verify` checks every byte)."""
+    outputs = [record.get("output"), record.get("ledger"), record.get("table"), *record.get("files", ())]
+    for output in filter(None, outputs):
+        path = state.path(output["path"])
+        if not path.exists() or path.stat().st_size != output["bytes"]:
+            return False
+    return True
+
+
+def _check_dead(step: Step, counts: Row, spec: Spec) -> None:
+    dead = sum(counts["dead"].values())
+    if counts["in"] and dead / counts["in"] > spec.run.max_dead_fraction:
+        worst = max(counts["dead"], key=lambda reason: counts["dead"][reason])
+        raise RunFailed(
+            f"{step.name}: {dead} of {counts['in']} units are dead (mostly {worst}), more than [run] max_dead_fraction "
+            f"= {spec.run.max_dead_fraction:g} allows; what was done is committed. `python -m stages report` lists why."
+        )

@@ -1,0 +1,110 @@
+"""The folders of a build: data in `<out>`, records in `<state>`; its identity, its lock, its records."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pmcoa_build.engine import log
+from pmcoa_build.engine.files import write_atomic
+from pmcoa_build.engine.stage import Row
+from pmcoa_build.errors import LockHeld, UsageError
+from pmcoa_build.spec import Spec
+
+IDENTITY = "BUILD_ID"
+
+
+@dataclass(frozen=True)
+class State:
+    """Where a build keeps its data and its records."""
+
+    out: Path
+    folder: Path
+
+    def log_path(self, stage: str) -> Path:
+        """The commit log of a stage."""
+        return self.folder / f"{stage}.jsonl"
+
+    def log(self, stage: str) -> log.Log:
+        """The records of a stage."""
+        return log.read(self.log_path(stage))
+
+    def records(self, stage: str) -> dict[str, Row]:
+        """The last record of each block of a stage."""
+        return self.log(stage).records
+
+    def path(self, relative: str) -> Path:
+        """An output named in a record."""
+        return self.out / relative
+
+
+def of(spec: Spec) -> State:
+    """The state of a spec's build; touches nothing."""
+    return State(Path(spec.build.out), Path(spec.build.state))
+
+
+def check_identity(state: State) -> None:
+    """Raise UsageError unless data and records belong together (or neither is there yet)."""
+    ours, theirs = _identity(state.folder), _identity(state.out)
+    if ours and theirs and ours != theirs:
+        raise UsageError(f"The data in {state.out} belong to another build than the records in {state.folder}.")
+    if theirs and not ours:
+        raise UsageError(
+            f"The records of the data in {state.out} are missing from {state.folder}: put them back, name their folder "
+            "with --set build.state=…, or delete the data to build anew."
+        )
+    if ours and not theirs and state.out.exists() and any(state.out.iterdir()):
+        raise UsageError(f"{state.out} holds other files but no {IDENTITY}: name another folder as [build] out.")
+
+
+def create(state: State) -> None:
+    """Make the folders and give the build its identity. Raises UsageError where they cannot be written."""
+    check_identity(state)
+    for folder in (state.folder, state.out):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"The folder {folder} cannot be made: {error.strerror}.") from None
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise UsageError(f"The folder {folder} cannot be written to.")
+    identity = _identity(state.folder) or str(uuid.uuid4())
+    for folder in (state.folder, state.out):
+        if _identity(folder) != identity:
+            write_atomic(folder / IDENTITY, (identity + "\n").encode())
+
+
+@contextlib.contextmanager
+def locked(state: State) -> Iterator[None]:
+    """Hold the build's lock; the operating system frees it when the process dies. Raises LockHeld."""
+    from filelock import FileLock, Timeout
+
+    holder = state.folder / "lock.json"
+    lock = FileLock(state.folder / "lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise LockHeld(f"Another run works on this build: {_holder(holder)}.") from None
+    try:
+        write_atomic(holder, json.dumps({"host": socket.gethostname(), "pid": os.getpid()}).encode())
+        yield
+    finally:
+        lock.release()
+
+
+def _holder(path: Path) -> str:
+    try:
+        found = json.loads(path.read_text())
+        return f"process {found['pid']} on {found['host']}"
+    except (OSError, ValueError, KeyError):
+        return "its process is not known yet"
+
+
+def _identity(folder: Path) -> str:
+    path = folder / IDENTITY
+    return path.read_text().strip() if path.exists() else ""

@@ -1,0 +1,268 @@
+"""One block: copy the units that are unchanged, compute the others, write rows and ledger, hand back a receipt.
+
+Runs in the driver or in a worker process. Nothing counts until the driver has appended the receipt to the commit log.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from pmcoa_build import reasons
+from pmcoa_build.engine import files
+from pmcoa_build.engine.plan import Due, fingerprint, unit_base
+from pmcoa_build.engine.read import UNITS, Content, Previous, read_columns, read_range
+from pmcoa_build.engine.stage import Finish, Loss, Result, Row, Stage, Unit
+from pmcoa_build.errors import PmcoaError, UnitLost
+from pmcoa_build.spec import Spec
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a block finds one input: files, and a range of ids when the file holds more than the block."""
+
+    stage: str
+    paths: tuple[Path, ...]
+    key: str
+    schema: pa.Schema
+    id_range: tuple[str, int, int | None] | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a worker needs for one block."""
+
+    due: Due
+    sources: tuple[Source, ...]
+    out: Path
+    previous: Row | None
+    salt: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of one unit: `copied` rows come from the previous file."""
+
+    unit: Unit
+    fingerprint: bytes
+    rows: list[Row]
+    lost: tuple[Row, ...]
+    attempts: int
+    copied: bool
+
+
+@dataclass(frozen=True)
+class _Block:
+    """A block at work: its stage and job, what it was before, and its heavy columns."""
+
+    stage: Stage
+    spec: Spec
+    job: Job
+    previous: Previous | None
+    content: _Contents
+
+
+def run_block(stage: Stage, spec: Spec, job: Job, resource: Any, tick: Callable[[int], None]) -> Row:
+    """Work on one block and return its receipt (a record without `run`). Files are written, nothing is recorded."""
+    tables = {source.stage: _read(stage, source) for source in job.sources}
+    units = sorted(stage.units(tables, spec, job.due.block), key=lambda unit: unit.id)
+    base = unit_base(job.due.inputs)
+    prints = [hashlib.sha256(base + files.canonical([unit.id, unit.facts])).digest()[:16] for unit in units]
+    block = _Block(stage, spec, job, _open_previous(job), _Contents(stage, job.sources))
+    try:
+        if _unchanged(block, units, prints):
+            assert job.previous is not None
+            return {**_kept(job.previous), "inputs": job.due.inputs}
+        outcomes = _work(block, list(zip(units, prints, strict=True)), resource, tick)
+        return _write(block, tables, outcomes)
+    finally:
+        block.content.close()
+        if block.previous is not None:
+            block.previous.close()
+
+
+def _read(stage: Stage, source: Source) -> pa.Table:
+    columns = next(item.columns for item in stage.inputs if item.stage == source.stage)
+    if source.id_range is not None:
+        by, lower, upper = source.id_range
+        return read_range(source.paths[0], columns, lower, upper, by)
+    return read_columns(source.paths, columns, source.schema)
+
+
+def _open_previous(job: Job) -> Previous | None:
+    """The block's last files, unless they are gone or damaged (then all is computed)."""
+    if job.previous is None:
+        return None
+    data, ledger = (job.out / job.previous[name]["path"] for name in ("output", "ledger"))
+    whole = all(
+        path.exists() and path.stat().st_size == job.previous[name]["bytes"]
+        for path, name in ((data, "output"), (ledger, "ledger"))
+    )
+    return Previous(data, ledger) if whole else None
+
+
+def _unchanged(block: _Block, units: list[Unit], prints: list[bytes]) -> bool:
+    """Whether the block has the same units with the same fingerprints: then its file stays as it is."""
+    job, before = block.job, block.previous.units if block.previous is not None else None
+    if before is None or job.due.retry or block.stage.finish or job.previous is None or len(before) != len(units):
+        return False
+    return job.previous["block"] == job.due.block and all(
+        unit.id in before and before[unit.id]["fingerprint"] == print_
+        for unit, print_ in zip(units, prints, strict=True)
+    )
+
+
+def _kept(record: Row) -> Row:
+    return {**{k: v for k, v in record.items() if k not in ("run", "retry")}, "computed": 0}
+
+
+class _Contents:
+    """Heavy columns of all inputs, opened when first asked for."""
+
+    def __init__(self, stage: Stage, sources: Iterable[Source]) -> None:
+        self._columns = {item.stage: item.content for item in stage.inputs if item.content}
+        self._sources = {source.stage: source for source in sources}
+        self._open: dict[str, Content] = {}
+
+    def row(self, stage: str, key: str) -> Row:
+        if stage not in self._open:
+            source = self._sources[stage]
+            self._open[stage] = Content(source.paths, source.key, self._columns[stage])
+        return self._open[stage].row(key)
+
+    def close(self) -> None:
+        for content in self._open.values():
+            content.close()
+
+
+def _work(
+    block: _Block, units: list[tuple[Unit, bytes]], resource: Any, tick: Callable[[int], None]
+) -> Iterator[Done]:
+    """Outcomes in the order of the units; network stages have several under way at once."""
+    connections = block.spec.source.connections if block.stage.network else 1
+    for done in _ordered(lambda unit, print_: _one(block, unit, print_, resource), units, connections):
+        tick(len(done.unit.members))
+        yield done
+
+
+def _one(block: _Block, unit: Unit, print_: bytes, resource: Any) -> Done:
+    """Copy a unit that is unchanged, compute any other."""
+    stage, previous = block.stage, block.previous
+    before = previous.units.get(unit.id) if previous is not None else None
+    if before is not None and before["fingerprint"] != print_:
+        before = None
+    if before is not None and previous is not None and not _due_again(before, block.job.due.retry):
+        rows = previous.rows(unit.id, stage.schema)
+        return Done(unit, print_, rows, tuple(before["lost"]), before["attempts"], copied=True)
+    heavy = {source: block.content.row(source, key) for source, key in unit.content.items()}
+    result = _guarded(stage, unit, heavy, resource)
+    lost = tuple({"unit": m, "reason": x.reason, "detail": x.detail[:500]} for m, x in sorted(result.lost.items()))
+    attempts = (before["attempts"] if before is not None else 0) + 1
+    return Done(unit, print_, list(result.rows), lost, attempts, copied=False)
+
+
+def _ordered(one: Callable[[Unit, bytes], Done], units: list[tuple[Unit, bytes]], at_once: int) -> Iterator[Done]:
+    if at_once <= 1:
+        yield from (one(unit, print_) for unit, print_ in units)
+        return
+    with ThreadPoolExecutor(at_once) as pool:
+        window = at_once * 4
+        for first in range(0, len(units), window):
+            yield from pool.map(lambda pair: one(*pair), units[first : first + window])
+
+
+def _due_again(entry: Row, retry: frozenset[str]) -> bool:
+    return any(loss["reason"] in retry for loss in entry["lost"])
+
+
+def _guarded(stage: Stage, unit: Unit, heavy: Mapping[str, Row], resource: Any) -> Result:
+    """Run `process`; a unit that fails is lost with a reason, errors about the whole run go up."""
+    try:
+        return stage.process(unit, heavy, resource)
+    except UnitLost as error:
+        return Result(lost=dict.fromkeys(unit.members, Loss(error.reason.code, error.detail)))
+    except (PmcoaError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        log.exception("%s: unexpected error on %s", stage.name, unit.id)
+        detail = f"{type(error).__name__}: {error}"
+        return Result(lost=dict.fromkeys(unit.members, Loss("unexpected-error", detail)))
+
+
+def _write(block: _Block, tables: Mapping[str, pa.Table], outcomes: Iterator[Done]) -> Row:
+    """Write rows and ledger; the receipt says what they are."""
+    stage, job, previous = block.stage, block.job, block.previous
+    name = f"{job.due.block}-{fingerprint(job.due.inputs, job.salt)[:12]}"
+    data, ledger = (job.out / stage.name / f"{name}{ending}" for ending in (".parquet", ".units.parquet"))
+    tally = _Tally()
+    batches = files.batches((row for done in outcomes for row in tally.add(done)), stage.schema, stage.rows_a_group)
+    if stage.finish is not None:
+        before = previous.table() if previous is not None else None
+        whole = pa.concat_tables([stage.schema.empty_table(), *batches])
+        batches = iter([stage.finish(whole, Finish(tables, before, block.content.row, block.spec))])
+    written = files.write_block(data, stage.schema, stage.key, batches, stage.open_writer)
+    files.write_block(ledger, UNITS, "unit", files.batches(tally.ledger, UNITS, 10_000))
+    columns = written.columns()
+    return {
+        "block": job.due.block,
+        "inputs": job.due.inputs,
+        "output": {**files.describe(data, job.out), "rows": written.rows},
+        "ledger": files.describe(ledger, job.out),
+        "columns": columns,
+        "content": files.combined(columns),
+        **tally.summary(),
+    }
+
+
+class _Tally:
+    """Counts every member of every unit, and keeps the ledger."""
+
+    def __init__(self) -> None:
+        self.ledger: list[Row] = []
+        self.lost: dict[str, Counter[str]] = {"filtered": Counter(), "dead": Counter()}
+        self.retryable: dict[str, int] = {}
+        self.members = 0
+        self.computed = 0
+
+    def add(self, done: Done) -> list[Row]:
+        unknown = {loss["unit"] for loss in done.lost} - set(done.unit.members)
+        if unknown:
+            raise AssertionError(f"{done.unit.id}: lost members that it does not have: {sorted(unknown)}")
+        self.members += len(done.unit.members)
+        self.computed += 0 if done.copied else len(done.unit.members)
+        for loss in done.lost:
+            reason = reasons.get(loss["reason"])
+            self.lost[reason.outcome][reason.code] += 1
+            if reason.retryable:
+                self.retryable[reason.code] = min(done.attempts, self.retryable.get(reason.code, done.attempts))
+        self.ledger.append({
+            "unit": done.unit.id, "fingerprint": done.fingerprint, "members": len(done.unit.members),
+            "rows": len(done.rows), "lost": list(done.lost), "attempts": done.attempts,
+        })
+        return done.rows
+
+    def summary(self) -> Row:
+        filtered, dead = (sum(self.lost[outcome].values()) for outcome in ("filtered", "dead"))
+        lost = {outcome: dict(sorted(reasons.items())) for outcome, reasons in self.lost.items()}
+        return {
+            "counts": {"in": self.members, "done": self.members - filtered - dead, **lost},
+            "retryable": dict(sorted(self.retryable.items())),
+            "computed": self.computed,
+        }
+
+
+def stamp(receipt: Row, seconds: float, host: str) -> Row:
+    """The receipt as a record: times and host only under `run`, never in a hash."""
+    run = {"finished": time.time(), "seconds": round(seconds, 3), "host": host, "computed": receipt["computed"]}
+    return {**{name: value for name, value in receipt.items() if name != "computed"}, "run": run}
