@@ -1,0 +1,90 @@
+"""Split a figure caption into its preamble, the clauses of each panel label, and a tail that belongs to all.
+
+Exact, verbatim and repeatable: every text is made of slices of the caption, nothing is rewritten. Where the authors of
+PMC-OA asked a language model (arXiv 2303.07240), rules of the trade do it here: find the markers (markers.py), believe
+the sequence of labels that explains them (sequence.py), hand each clause to its labels (clauses.py, assign.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pmcoa_build.captions import markers, sequence
+from pmcoa_build.captions.assign import assign
+from pmcoa_build.captions.clauses import Span, trim
+
+LONGEST = 20_000
+"""Characters looked at; what stands behind goes to the tail (the longest captions of PMC have some 10,000)."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """The clauses of one label group. `text` is the slices at `spans`, in order, joined by a blank."""
+
+    labels: tuple[str, ...]
+    spans: list[tuple[int, int]]
+    text: str
+
+
+@dataclass(frozen=True)
+class SplitCaption:
+    """A divided caption; all of it is preamble where no labels were found."""
+
+    preamble: str
+    parts: list[Part] = field(default_factory=list)
+    tail: str = ""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Distinct labels in the order of the caption."""
+        return tuple(dict.fromkeys(label for part in self.parts for label in part.labels))
+
+    def for_label(self, label: str) -> str:
+        """All clauses that apply to a label, in order ("" for an unknown one)."""
+        return " ".join(part.text for part in self.parts if label in part.labels)
+
+
+def split_caption(text: str) -> SplitCaption:
+    """Divide a caption. Never raises on any text; without believable labels the whole caption is the preamble."""
+    looked = text[:LONGEST]
+    starts = markers.boundaries(looked)
+    believed = sequence.believe(markers.candidates(looked, starts))
+    if not believed.labels:
+        return SplitCaption(text.strip())
+    clauses = assign(looked, starts, believed)
+    if len(text) > LONGEST:
+        clauses.tail.append((LONGEST, len(text)))
+    groups: dict[tuple[Span, ...], list[str]] = {}
+    for label in believed.labels:
+        groups.setdefault(tuple(sorted(clauses.of.get(label, []))), []).append(label)
+    parts = [Part(tuple(group), list(spans), _joined(text, spans)) for spans, group in groups.items()]
+    return SplitCaption(_block(text, clauses.preamble), parts, _block(text, clauses.tail))
+
+
+def _joined(text: str, spans: tuple[Span, ...]) -> str:
+    return " ".join(text[start:end] for start, end in spans)
+
+
+def _block(text: str, spans: list[Span]) -> str:
+    """Preamble or tail: neighbouring sentences as they stand, without loose separators at the ends."""
+    if not spans:
+        return ""
+    pieces: list[Span] = []
+    for start, end in sorted(spans):
+        if pieces and pieces[-1][1] == start:
+            pieces[-1] = (pieces[-1][0], end)
+        else:
+            pieces.append((start, end))
+    trimmed = [trim(text, start, end) for start, end in pieces]
+    return " ".join(text[span[0] : span[1]] for span in trimmed if span)
+
+
+def to_split_record(record_id: str, caption: object) -> dict[str, Any]:
+    """The line of `split-captions`: {"id", "preamble", "tail", "parts": [{"labels", "text"}]}, or {"id", "error"}."""
+    if not isinstance(caption, str):
+        return {"id": record_id, "error": "caption is not a text"}
+    split = split_caption(caption)
+    parts: list[Mapping[str, Any]] = [{"labels": list(part.labels), "text": part.text} for part in split.parts]
+    return {"id": record_id, "preamble": split.preamble, "tail": split.tail, "parts": parts}
