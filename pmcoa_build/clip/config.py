@@ -1,0 +1,118 @@
+"""Model configurations: JSON files in the shape of the released ones (WeixiongLin/PMC-CLIP, `model_configs`).
+
+Two keys are ours: `text_cfg.bert` (the BERT's own shape, so that a model can be built before any weights are
+fetched) and `text_cfg.dropout`. The keys that the released files hold without using them are dropped on reading.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pmcoa_build.errors import UsageError
+
+_CONFIGS = Path(__file__).parent / "configs"
+
+
+@dataclass(frozen=True)
+class VisionConfig:
+    """The image tower. `backbone`: "ModifiedRN50" (CLIP's ResNet, attention pool) or "RN50" (plain stem, mean pool).
+
+    `layers`: bottlenecks in each of four stages; `width`: channels after the stem; `image_size`: pixels, a multiple
+    of 32; `head_width`: channels of one head of the attention pool.
+    """
+
+    layers: tuple[int, ...] = (3, 4, 6, 3)
+    width: int = 64
+    image_size: int = 224
+    backbone: str = "ModifiedRN50"
+    head_width: int = 64
+
+
+@dataclass(frozen=True)
+class TextConfig:
+    """The text tower (a BERT, shape `layers` x `width`) and the fusion module (`fusion_layers`, `heads`)."""
+
+    context_length: int = 77
+    vocab_size: int = 30522
+    width: int = 768
+    layers: int = 12
+    bert_heads: int = 12
+    bert_positions: int = 512
+    dropout: float = 0.1
+    heads: int = 8
+    fusion_layers: int = 4
+    bert_model_name: str = "microsoft/BiomedNLP-PubMedBERT-base-uncased-abstract-fulltext"
+
+
+@dataclass(frozen=True)
+class ClipConfig:
+    """A whole PMC-CLIP. `embed_dim` must equal `text_cfg.width`: the fusion module takes both as tokens."""
+
+    embed_dim: int = 768
+    vision_cfg: VisionConfig = field(default_factory=VisionConfig)
+    text_cfg: TextConfig = field(default_factory=TextConfig)
+    name: str = ""
+
+    def with_image_size(self, pixels: int) -> ClipConfig:
+        """The same model for square images of `pixels` a side. Raises UsageError where it is no multiple of 32."""
+        return _checked(dataclasses.replace(self, vision_cfg=dataclasses.replace(self.vision_cfg, image_size=pixels)))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, as written to JSON."""
+        return dataclasses.asdict(self)
+
+
+def load_config(name_or_path: str | Path) -> ClipConfig:
+    """The configuration of that name (`RN50_fusion4`, `tiny`, …) or in that JSON file.
+
+    Raises UsageError for an unknown name, bad JSON or sizes that do not fit together.
+    """
+    path = Path(name_or_path)
+    known = sorted(file.stem for file in _CONFIGS.glob("*.json"))
+    if str(name_or_path) in known:
+        path = _CONFIGS / f"{name_or_path}.json"
+    elif path.suffix != ".json" or not path.is_file():
+        raise UsageError(f"There is no model configuration {name_or_path!r} (known: {', '.join(known)}, or a .json file).")
+    try:
+        raw = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"The model configuration {path} cannot be read: {error}.") from None
+    return from_dict(raw, path.stem)
+
+
+def from_dict(raw: Any, name: str = "") -> ClipConfig:
+    """A configuration from plain values (a released JSON file, or `as_dict`). Raises UsageError if it does not fit."""
+    try:
+        vision = _known(VisionConfig, raw["vision_cfg"])
+        text = _known(TextConfig, raw["text_cfg"])
+        vision["layers"] = tuple(vision.get("layers", VisionConfig.layers))
+        config = ClipConfig(int(raw["embed_dim"]), VisionConfig(**vision), TextConfig(**text), raw.get("name") or name)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"The model configuration {name!r} lacks or misuses {error}.") from None
+    return _checked(config)
+
+
+def _known(kind: type, values: dict[str, Any]) -> dict[str, Any]:
+    names = {item.name for item in dataclasses.fields(kind)}
+    return {key: value for key, value in values.items() if key in names}
+
+
+def _checked(config: ClipConfig) -> ClipConfig:
+    vision, text = config.vision_cfg, config.text_cfg
+    problems = (
+        (config.embed_dim != text.width, "embed_dim must equal text_cfg.width"),
+        (vision.image_size % 32 != 0 or vision.image_size < 32, "the image size must be a multiple of 32"),
+        (vision.backbone not in ("ModifiedRN50", "RN50"), "the backbone must be ModifiedRN50 or RN50"),
+        (len(vision.layers) != 4, "vision_cfg.layers must hold four numbers"),
+        (vision.width * 32 % vision.head_width != 0, "width * 32 must be a multiple of head_width"),
+        (text.width % text.heads != 0 or text.width % text.bert_heads != 0, "the heads must divide text_cfg.width"),
+        (text.context_length > text.bert_positions, "context_length must not exceed bert_positions"),
+    )
+    for wrong, sentence in problems:
+        if wrong:
+            raise UsageError(f"The model configuration {config.name!r} does not fit together: {sentence}.")
+    return config

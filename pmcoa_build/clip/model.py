@@ -1,0 +1,90 @@
+"""PMC-CLIP (arXiv 2303.07240), agreeing with the released code to the names and shapes of its state dict.
+
+Torch is imported at the top because the model is a class of it; import this module only where a model is needed.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pmcoa_build.clip import loss
+from pmcoa_build.clip.config import ClipConfig
+from pmcoa_build.clip.fusion import Fusion
+from pmcoa_build.clip.text import build_bert
+from pmcoa_build.clip.vision import ResNet
+
+MAX_LOG_SCALE = math.log(100)
+
+
+class PMCCLIP(nn.Module):
+    """Image tower, BERT, fusion module. `embed_dim` D, context length T, vocabulary V are of the configuration."""
+
+    def __init__(self, config: ClipConfig) -> None:
+        super().__init__()
+        text = config.text_cfg
+        self.config = config
+        self.visual = ResNet(config.vision_cfg, config.embed_dim)
+        self.text_encoder = build_bert(text)
+        # in the released state dict, never used by its forward pass
+        self.positional_embedding = nn.Parameter(torch.empty(text.context_length, text.width).normal_(std=0.01))
+        self.ln_final = nn.LayerNorm(text.width)
+        std = text.width**-0.5
+        self.text_projection = nn.Parameter(torch.empty(text.width, config.embed_dim).normal_(std=std))
+        self.mlm_projection = nn.Parameter(torch.empty(text.width, text.vocab_size).normal_(std=std))
+        self.logit_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
+        self.img_special_token = nn.Parameter(torch.zeros(1, 1, config.embed_dim))
+        self.fusion_module = Fusion(text.width, text.fusion_layers, text.heads)
+
+    def encode_image(self, images: Tensor) -> Tensor:
+        """Unit vectors (B, D) of images (B, 3, S, S), normalised by CLIP's mean and standard deviation."""
+        return F.normalize(self.visual(images), dim=-1)
+
+    def encode_text(self, ids: Tensor) -> Tensor:
+        """Unit vectors (B, D) of token ids (B, T): [CLS] first, padded to T; padding is attended, as released."""
+        return self._text(ids)[0]
+
+    def _text(self, ids: Tensor) -> tuple[Tensor, Tensor]:
+        hidden = self.text_encoder(input_ids=ids).last_hidden_state
+        return F.normalize(hidden[:, 0] @ self.text_projection, dim=-1), hidden
+
+    def fuse(self, hidden: Tensor, image: Tensor) -> Tensor:
+        """Text states (B, T, W) after fusion with the unit image vectors (B, D)."""
+        special = self.img_special_token.expand(len(hidden), -1, -1)
+        tokens = torch.cat([hidden, special.to(hidden.dtype), image.unsqueeze(1).to(hidden.dtype)], 1)
+        return self.fusion_module(tokens)[:, :-2]  # type: ignore[no-any-return]
+
+    def forward(self, images: Tensor, ids: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Unit image vectors (B, D), unit text vectors (B, D), fused text states (B, T, W)."""
+        image = self.encode_image(images)
+        text, hidden = self._text(ids)
+        return image, text, self.fuse(hidden, image)
+
+    def losses(self, images: Tensor, ids: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """`contrastive` and `mlm` of one batch, as scalars.
+
+        `images` (B, 3, S, S); `ids` (B, T) masked token ids; `labels` (B, T), 0 where nothing is to be predicted.
+        """
+        image, text, fused = self(images, ids)
+        count = (labels != loss.IGNORE).sum().clamp(min=1)
+        return {
+            "contrastive": loss.contrastive(image, text, self.logit_scale.exp()),
+            "mlm": loss.masked_nll_sum(fused, self.mlm_projection, labels) / count,
+        }
+
+    @torch.no_grad()
+    def clamp_temperature(self) -> None:
+        """Keep the logit scale within [1, 100], as CLIP does after each step."""
+        self.logit_scale.clamp_(0, MAX_LOG_SCALE)
+
+    @classmethod
+    def from_released(cls, path: str | Path, *, text_model: str | None = None) -> PMCCLIP:
+        """The model of a released checkpoint, in evaluation mode; see `released.read` for the forms and errors."""
+        from pmcoa_build.clip.released import load_into, read
+
+        state, config = read(Path(path), text_model)
+        return load_into(cls(config), state)
