@@ -34,17 +34,23 @@ _PAREN = re.compile(r"[(\[\uff08]([^()\[\]\uff08\uff09]{1,60})[)\]\uff09]")
 _PURE = re.compile(rf"\s*{PREFIX}({LIST})\s*(?:panels?)?\s*[.:,;]?\s*$")
 _HEAD = re.compile(rf"\s*{PREFIX}({LIST})(?:\s*[,;:.]\s*\S|\s+(?:top|bottom|left|right|upper|lower|middle|cent\w+|inset|"
                    r"arrow\w*|panel\w*|and inset|in |\u00d7|black|white|red|blue|green)).*$", re.S)
-_TAIL = re.compile(rf"\s*\w\w[^,;]{{1,45}}[,;]\s*{PREFIX}({LIST})\s*$")
+_TAIL = re.compile(rf"\s*\w\w.{{1,45}}[,;]\s*{PREFIX}({LIST})\s*$")
 _NOT_EXTRA = re.compile(r"[=<>\u2264\u2265%]|\bet al|^\s*n\s|\d{4}")
 _OPEN = re.compile(
     rf"(?:(?:and|or)\s+)?((?:[Ii]n\s+)?(?:[Pp]anels?|[Pp]arts?|[Ii]mages?)\s+)?\(?({LIST})"
     rf"(?:\s*(?:[.:|]|\))(?:\s*[.,:])?(?=\s|$|[A-Z(])|\s?[{DASHES}](?=\s)|(\s*,)(?=\s))"
 )
-_BARE = re.compile(rf"({LIST})\s+(?=[A-Z\d*\u00d7\u201c\"\u0394-\u03c9]|(?:and|or)\b|\((?:[Tt]op|[Bb]ottom|[Ll]eft|[Rr]ight|[Uu]pper|[Ll]ower))(?!P\s*[<=\u2264])")
-_BARE_INNER = re.compile(r"[,;:.]\s+(?:and\s+|or\s+)?([a-z](?:[\u2013-][a-z])?)(?=\s+[^\W_])(?!\s+[pP]\s*[<=\u2264])")
+_BARE = re.compile(
+    rf"(?:(?:and|or)\s+)?(?:({LIST})\s+(?=[A-Z*\u00d7\u201c\"\u0394-\u03c9]|(?:and|or)\b|"
+    r"\((?:[Tt]op|[Bb]ottom|[Ll]eft|[Rr]ight|[Uu]pper|[Ll]ower))|"
+    rf"({UNIT}(?:(?:{lb.RANGE}|{lb.COMMA}){UNIT}(?![\w'])){{1,25}})\s+(?=[a-z]{{2}})|([b-z])\s+(?=\d))(?!P\s*[<=\u2264])"
+)
+_BARE_INNER = re.compile(r"[,;:.(]\s*(?:and\s+|or\s+)?([a-z](?:[\u2013-][a-z])?)(?=\s+[^\W_])(?!\s+[pP]\s*[<=\u2264])")
+_BARE_UPPER = re.compile(r"(?<![\w\u2013-])([A-Z](?:[\u2013-][A-Z])?)(?=\s+[A-Za-z\d])")
+_LOOSE = re.compile(r"(?<=[\w)]\s)([A-Za-z])[.:](?=\s)")
 _IN_OPEN = re.compile(rf"(?:[Ii]n|[Ff]or)\s+\(?({LIST})\)?\s*,(?=\s)")
 _INNER = re.compile(
-    rf"(?:(?<=[;,:{DASHES}(])\s*(?:and\s+|or\s+)?|(?<=\s)(?:and|or|for|in)\s+)({LIST})(?:\s*[,:=]|\)(?:[.,:])?|\.)(?=\s)"
+    rf"(?:(?<=[;,:{DASHES}(])\s*(?:and\s+|or\s+)?|(?<=\s)(?:and|or|for|in)\s+)({LIST})(?:\s*[,:=;]|\)(?:[.,:])?|\.)(?=\s)"
 )
 _RPAREN = re.compile(rf"(?<![(\[\w{DASHES}/])({LIST})\)[.,:]?(?=\s|$)")
 _GLUED = re.compile(r"(?<=[a-z])([A-Z])\)\s(?=[A-Z])")
@@ -52,9 +58,9 @@ _WORD = re.compile(rf"\b((?:[Ii]n\s+)?[Pp]anels?)\s+\(?({LIST})\)?(?![\w(])")
 _MENTION = re.compile(rf"\b(?:in|on|for|of|from|see|to)\s+({LIST})(?=[\s.,;:)]|$)")
 _FIGURE_HEAD = re.compile(rf"\s*(?:Supplementary\s+)?(?:Fig\.?|Figure)\s*S?\d+\s*({LIST})\s*[.:]")
 _CITED = re.compile(
-    r"\b(?:(?:figs?|eqs?|refs?|tabs?|nos?)\.?|figures?|tables?|movies?|videos?|schemes?|files?|vitamins?|hepatitis|types?|"
-    r"groups?|class|stages?|grades?|segments?|levels?|sites?|samples?|patients?|cases?|strains?|factors?|boxe?s?)"
-    r"(?:\s+S?\d+)?[\s,]*$",
+    r"\b(?:(?:(?:figs?|eqs?|refs?|tabs?|nos?)\.?|figures?|tables?|movies?|videos?|schemes?|files?)(?:\s+S?\d+)?[\s,]*|"
+    r"(?:vitamins?|hepatitis|types?|groups?|class|stages?|grades?|segments?|levels?|sites?|samples?|patients?|cases?|"
+    r"strains?|factors?|boxe?s?)\s+)$",
     re.I,
 )
 BOUNDARY = re.compile(r"[.!?](?:[\"\u201d\u2019')\]]{0,2})(?:\s+|(?=[(\[][A-Za-z]\b|[A-Z][a-z]{2}|[A-Z][.):,]))|\n+")
@@ -152,7 +158,8 @@ def _at_starts(text: str, starts: list[int]) -> Iterator[Marker]:
             continue
         match = _BARE.match(text, start)
         if match:
-            yield Marker(start, match.end(), lb.parse_list(match[1]), "bare", 0.5, True)
+            found = lb.parse_list(match[1] or match[2] or match[3])
+            yield Marker(start, match.end(), found, "bare", 0.5, True)
 
 
 def _footnote(text: str, position: int) -> bool:
@@ -161,8 +168,8 @@ def _footnote(text: str, position: int) -> bool:
 
 def _elsewhere(text: str) -> Iterator[Marker]:
     for match in _INNER.finditer(text):
-        after_semicolon = text[: match.start()].rstrip()[-1:] == ";" if match.start() < 400 else text[max(0, match.start() - 3) : match.start()].rstrip()[-1:] == ";"
-        yield Marker(match.start(1), match.end(), lb.parse_list(match[1]), "inner", 0.6 if after_semicolon else 0.4, False)
+        strength = 0.6 if text[max(0, match.start() - 3) : match.start()].rstrip()[-1:] == ";" else 0.4
+        yield Marker(match.start(1), match.end(), lb.parse_list(match[1]), "inner", strength, False)
     for match in _RPAREN.finditer(text):
         if text.rfind("(", 0, match.start()) > text.rfind(")", 0, match.start()):
             continue  # the end of a bracket
@@ -173,6 +180,10 @@ def _elsewhere(text: str) -> Iterator[Marker]:
         yield Marker(match.start(), match.end(), lb.parse_list(match[2]), "word", 0.7, False)
     for match in _BARE_INNER.finditer(text):
         yield Marker(match.start(1), match.end(1), lb.parse_list(match[1]), "bare", 0.35, False)
+    for match in _BARE_UPPER.finditer(text):
+        yield Marker(match.start(1), match.end(1), lb.parse_list(match[1]), "bare", 0.3, False)
+    for match in _LOOSE.finditer(text):
+        yield Marker(match.start(1), match.end(), (match[1],), "loose", 0.25, False)
     for match in _MENTION.finditer(text):
         yield Marker(match.start(1), match.end(1), lb.parse_list(match[1]), "mention", 0.2, False)
 

@@ -7,11 +7,12 @@ from typing import NamedTuple
 from pmcoa_build.captions.labels import base, rank
 from pmcoa_build.captions.markers import Marker
 
-KINDS = ("upper", "lower", "roman", "digit")
+KINDS = {"upper": 1.0, "lower": 1.0, "roman": 0.5, "digit": 0.3}
+"""Alphabets of panel labels, and how readily each is believed."""
 
 
 class Sequence(NamedTuple):
-    """The labels believed, and the markers that name them (each marker's labels cut to the believed ones)."""
+    """The labels believed, and the markers that name them, in order of place."""
 
     labels: tuple[str, ...]
     markers: list[Marker]
@@ -20,108 +21,118 @@ class Sequence(NamedTuple):
 
 
 EMPTY = Sequence((), [], {})
-
-
-def _table(markers: list[Marker], kind: str) -> dict[int, list[Marker]]:
-    """Candidates by rank of the labels they name."""
-    table: dict[int, list[Marker]] = {}
-    for marker in markers:
-        ranks = [rank(label, kind) for label in marker.labels]
-        if min(ranks) >= 0:
-            for place in ranks:
-                table.setdefault(place, []).append(marker)
-    return table
-
-
-def _chain(table: dict[int, list[Marker]]) -> list[int]:
-    """Ranks believed, from the first one on. Weak candidates count only in their turn; single holes are passed
-    over where what follows is sure."""
-    first = 0
-    if 0 not in table:
-        sure = [r for r in table if max(m.strength for m in table[r]) >= 0.8]
-        if not sure or min(sure) + 1 not in sure:
-            return []
-        first = min(sure)
-    chain: list[int] = []
-    position, place = -1, first
-    while True:
-        here = table.get(place, [])
-        believed = [m for m in here if m.strength >= 0.5 or m.start > position]
-        if believed:
-            best = max(believed, key=lambda m: (m.strength >= 0.5, -m.start))
-            position = max(position, best.start) if best.strength < 0.5 else best.start
-            chain.append(place)
-        elif not (len(chain) >= 2 and any(m.strength >= 0.8 for m in table.get(place + 1, []))):
-            return chain
-        place += 1
-
-
-def _score(chain: list[int], table: dict[int, list[Marker]], kind: str) -> float:
-    if not chain:
-        return 0.0
-    best = [max(m.strength * (1.5 if m.opens else 1.0) for m in table[r]) for r in chain]
-    if len(chain) == 1 and not _alone(table[chain[0]]):
-        return 0.0
-    if kind == "digit" and not all(any(m.opens and m.style == "paren" for m in table[r]) for r in chain):
-        return 0.0
-    if max(best) < 0.6 and sum(best) < 1.0:
-        return 0.0
-    return sum(best) * {"upper": 1.0, "lower": 1.0, "roman": 0.5, "digit": 0.3}[kind]
-
-
-def _alone(markers: list[Marker]) -> bool:
-    """A single label is believed only where its form leaves no doubt."""
-    return any(m.style == "word" or (m.style == "paren" and (m.opens or len(m.labels) > 1)) for m in markers)
+Homes = dict[str, Marker]
+Table = dict[int, list[Marker]]
 
 
 def believe(markers: list[Marker]) -> Sequence:
     """The labels of the figure: the alphabet (upper, lower, roman, digits) whose chain is best explained."""
-    found = []
-    for kind in KINDS:
-        table = _table(markers, kind)
-        chain = _chain(table)
-        score = _score(chain, table, kind)
+    tables = {kind: _table(markers, kind) for kind in KINDS}
+    found: list[tuple[float, Homes]] = []
+    for kind, weight in KINDS.items():
+        other = tables.get({"upper": "lower", "lower": "upper"}.get(kind, ""), {})
+        homes = _without_cited(_chain(tables[kind], other, kind))
+        score = weight * _score(homes, kind)
         if score > 0:
-            found.append((score, kind, chain, table))
+            found.append((score, homes))
     if not found:
         return EMPTY
-    earliest = min(min(m.start for m in table[chain[0]]) for _, _, chain, table in found)
-    score, kind, chain, table = max(
-        found, key=lambda f: f[0] + (2.0 if min(m.start for m in f[3][f[2][0]]) == earliest else 0.0)
-    )
-    return _settle(markers, kind, chain, table)
+    earliest = min(min(home.start for home in homes.values()) for _, homes in found)
+    best = max(found, key=lambda f: f[0] + (2.0 if min(home.start for home in f[1].values()) == earliest else 0.0))
+    return _settle(markers, best[1])
 
 
-def _settle(markers: list[Marker], kind: str, chain: list[int], table: dict[int, list[Marker]]) -> Sequence:
-    """Homes of the believed labels, and all the markers that name them."""
-    homes: dict[str, Marker] = {}
-    for place in chain:
-        strong = [m for m in table[place] if m.strength >= 0.5] or table[place]
-        opening = [m for m in strong if m.opens and m.strength >= 0.5]
-        home = (opening or strong)[0]
-        for label in home.labels:
-            if rank(label, kind) == place:
-                homes[label] = home
-    homes = _without_cited(homes)
-    labels = tuple(homes)
-    styles = {home.style for home in homes.values()}
-    used = []
+def _place(label: str, kind: str) -> int:
+    """Rank of a label; sub-labels ("A1") at the place of their letter."""
+    place = rank(label, kind)
+    if place < 0 and len(label) > 1 and kind in ("upper", "lower"):
+        return rank(base(label), kind)
+    return place
+
+
+def _table(markers: list[Marker], kind: str) -> Table:
+    """Candidates by rank of the labels they name."""
+    table: Table = {}
     for marker in markers:
-        named = tuple(dict.fromkeys(label if label in homes else base(label) for label in marker.labels))
-        if not all(label in homes for label in named):
-            continue
-        if marker.labels != named and marker.style not in ("paren", "extra"):
-            continue  # "A1" inside lettered panels, only where it is bracketed
-        home_here = any(homes[label] is marker for label in named)
-        if marker.strength >= 0.5 or home_here or marker.style in styles or marker.style in ("mention", "inner", "in"):
-            used.append(marker._replace(labels=named))
-    return Sequence(labels, used, {label: home.start for label, home in homes.items()})
+        places = [_place(label, kind) for label in marker.labels]
+        if min(places) >= 0 and (max(map(len, marker.labels)) == 1 or kind in ("roman", "digit") or marker.strength >= 0.8):
+            for place in dict.fromkeys(places):
+                table.setdefault(place, []).append(marker)
+    return table
 
 
-def _without_cited(homes: dict[str, Marker]) -> dict[str, Marker]:
+def _chain(table: Table, other: Table, kind: str) -> Homes:
+    """Homes of the labels believed, from the first one on. Weak candidates count only in their turn; a single hole
+    is filled from the other case, or passed over where what follows is sure."""
+    place = 0
+    if 0 not in table:
+        sure = [r for r in table if max(m.strength for m in table[r]) >= 0.8]
+        if not sure or min(sure) + 1 not in sure:
+            return {}
+        place = min(sure)
+    homes: Homes = {}
+    position = -1
+    while True:
+        home = _home(table, place, position)
+        if home is None and homes:
+            slips = [m for m in other.get(place, []) if m.opens and m.strength >= 0.85 and m.start > position]
+            home = slips[0] if slips else None
+        if home is not None:
+            position = home.start
+            for label in _labels_at(home, table.get(place, []), place, kind):
+                homes[label] = home if label in home.labels else next(m for m in table[place] if label in m.labels)
+        elif not (len(homes) >= 2 and any(m.strength >= 0.8 for m in table.get(place + 1, []))):
+            return homes
+        place += 1
+
+
+def _home(table: Table, place: int, position: int) -> Marker | None:
+    here = table.get(place, [])
+    strong = [m for m in here if m.strength >= 0.5]
+    if strong:
+        return next((m for m in strong if m.opens), strong[0])
+    weak = [m for m in here if m.start > position]
+    if not weak:
+        return None
+    if place == 0:  # an article "A" may stand before the label "A": the last one before "B"
+        later = [m.start for m in table.get(1, []) if m.start > weak[0].start]
+        weak = [m for m in weak if not later or m.start < later[0]][-1:]
+    return weak[0]
+
+
+def _labels_at(home: Marker, here: list[Marker], place: int, kind: str) -> list[str]:
+    """The labels at one place: the letter, or its sub-labels where the letter itself is never named."""
+    plain = [label for label in home.labels if _place(label.lower() if kind == "lower" else label.upper(), kind) == place]
+    if any(len(label) == 1 for label in plain) or kind in ("roman", "digit"):
+        return plain[:1]
+    letters = [label for m in here if m.strength >= 0.5 for label in m.labels if rank(label, kind) == place]
+    if letters:
+        return letters[:1]
+    return list(dict.fromkeys(label for m in here for label in m.labels if _place(label, kind) == place))
+
+
+def _score(homes: Homes, kind: str) -> float:
+    if not homes:
+        return 0.0
+    best = [home.strength * (1.5 if home.opens else 1.0) for home in homes.values()]
+    if len(homes) == 1 and not _alone(next(iter(homes.values()))):
+        return 0.0
+    if kind == "digit" and not all(home.opens and home.style == "paren" for home in homes.values()):
+        return 0.0
+    if max(home.strength for home in homes.values()) < 0.5:  # bare letters only: as many as a list needs
+        return sum(best) if len(homes) >= 3 else 0.0
+    return sum(best)
+
+
+def _alone(home: Marker) -> bool:
+    """A single label is believed only where its form leaves no doubt."""
+    return home.style == "word" or (home.style == "paren" and home.opens)
+
+
+def _without_cited(homes: Homes) -> Homes:
     """Where clauses open with their markers, a bracket inside one that also names an opened label ("sites (A to F)")
     introduces nothing."""
-    opened = {label for label, home in homes.items() if home.opens}
+    opened = {label for label, home in homes.items() if home.opens and home.strength >= 0.8}
     if len(opened) < 2:
         return homes
     return {
@@ -129,3 +140,21 @@ def _without_cited(homes: dict[str, Marker]) -> dict[str, Marker]:
         for label, home in homes.items()
         if home.opens or not any(other in opened and homes[other] is not home for other in home.labels)
     }
+
+
+def _settle(markers: list[Marker], homes: Homes) -> Sequence:
+    """All the markers that name believed labels, beside the labels' homes."""
+    styles = {home.style for home in homes.values()}
+    used = []
+    for marker in markers:
+        named = tuple(dict.fromkeys(label if label in homes else base(label) for label in marker.labels))
+        if not all(label in homes for label in named):
+            continue
+        if marker.labels != named and marker.style not in ("paren", "extra"):
+            continue  # "A1" inside lettered panels counts only where it is bracketed
+        home_here = any(homes[label] is marker for label in named)
+        if marker.style == "loose" and not home_here:
+            continue
+        if marker.strength >= 0.5 or home_here or marker.style in styles or marker.style in ("mention", "inner", "in"):
+            used.append(marker._replace(labels=named, opens=marker.opens or (home_here and marker.style == "loose")))
+    return Sequence(tuple(homes), used, {label: home.start for label, home in homes.items()})
