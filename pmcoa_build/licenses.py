@@ -1,0 +1,185 @@
+"""Licences: what each code of PMC allows, how to read one from a URL or from words, and the attribution line.
+
+PMC's codes carry no version ("CC BY"); the version is known only where a URL states it.
+Sources: https://creativecommons.org/licenses/ , https://spdx.org/licenses/ ,
+https://pmc.ncbi.nlm.nih.gov/tools/pmcaws/ (`license_code`: a CC code, "TDM", or null).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, slots=True)
+class License:
+    """A licence: PMC's code, SPDX id (None if it has none), deed URL, and what it allows others to do.
+
+    `redistribution`: pass copies on; `adaptation`: pass on what was changed (a cropped panel is an adaptation);
+    `commercial`: either for money. Where no version is stated, `spdx` and `url` are those of the current version.
+    """
+
+    code: str
+    spdx: str | None
+    url: str | None
+    redistribution: bool
+    adaptation: bool
+    commercial: bool
+
+    @property
+    def open(self) -> bool:
+        """Whether it allows all three: what the default selection keeps."""
+        return self.redistribution and self.adaptation and self.commercial
+
+
+def _cc(parts: str) -> License:
+    return License(
+        code=f"CC {parts.upper()}",
+        spdx=f"CC-{parts.upper()}-4.0",
+        url=f"https://creativecommons.org/licenses/{parts}/4.0/",
+        redistribution=True,
+        adaptation="nd" not in parts,
+        commercial="nc" not in parts,
+    )
+
+
+_PUBLIC = "https://creativecommons.org/publicdomain"
+LICENSES: dict[str, License] = {
+    entry.code: entry
+    for entry in (
+        License("CC0", "CC0-1.0", f"{_PUBLIC}/zero/1.0/", True, True, True),
+        License("PDM", None, f"{_PUBLIC}/mark/1.0/", True, True, True),
+        *(_cc(parts) for parts in ("by", "by-sa", "by-nd", "by-nc", "by-nc-sa", "by-nc-nd")),
+        License("TDM", None, None, False, False, False),
+    )
+}
+"""Every code, from the most to the least permissive."""
+
+DEFAULT_CODES: tuple[str, ...] = ("CC0", "CC BY", "CC BY-SA")
+"""What the default selection keeps: the codes PMC gives that allow passing on, changing and selling."""
+
+_URL = re.compile(
+    r"creativecommons\.org/(?:licen[cs]es?/(?:cc[-_ ]?)?([a-z-]+)|(publicdomain/zero|publicdomain/mark))"
+    r"(?:/([0-9]\.[0-9])(?![0-9]))?",
+    re.IGNORECASE,
+)
+_WORDS = re.compile(
+    r"(?P<zero>\bcc[ -]?(?:0|zero)(?![0-9])|public domain dedication|\bcczero)"
+    r"|\bcc[-_ ]?by(?P<abbr>(?:[-_ ]?(?:nc|nd|sa)){0,2})(?![a-km-z])"
+    r"|creative[ -]?commons[ -](?:licen[cs]e[ -])?[(\"“]?attribution(?P<full>(?:[\s,/–-]*"
+    r"(?:and\b)?[\s,/–-]*(?:non[ -]?commercial|no[ -]?deriv\w*|share[ -]?alike)(?:[ -]works?)?){0,2})",
+    re.IGNORECASE,
+)
+_FULL = (("nc", r"commercial"), ("nd", r"deriv"), ("sa", r"alike"))
+
+
+def _code(parts: Iterable[str]) -> str | None:
+    """`CC BY-NC-ND` of {"by", "nc", "nd"} in any order; None for what is no licence of today's six."""
+    found = set(parts)
+    if "by" not in found or not found <= {"by", "nc", "nd", "sa"} or {"nd", "sa"} <= found:
+        return None
+    return "CC " + "-".join(part.upper() for part in ("by", "nc", "nd", "sa") if part in found)
+
+
+def urls_in(text: str) -> list[tuple[str, str]]:
+    """(code, URL) of every Creative Commons URL in the text, in order."""
+    hits = []
+    for match in _URL.finditer(text):
+        parts, public, _ = match.groups()
+        if parts:
+            code = _code(parts.lower().strip("-").split("-"))
+        else:
+            code = "CC0" if public.lower().endswith("zero") else "PDM"
+        if code:
+            hits.append((code, "http://" + match[0]))
+    return hits
+
+
+def codes_in_words(text: str) -> list[str]:
+    """Codes named in words: "CC BY-NC 4.0", "cc-by", "Creative Commons Attribution-NonCommercial", "CC0"."""
+    codes = []
+    for match in _WORDS.finditer(text):
+        if match["zero"]:
+            codes.append("CC0")
+            continue
+        if match["full"] is not None:
+            parts = [part for part, word in _FULL if re.search(word, match["full"], re.IGNORECASE)]
+        else:
+            parts = re.findall(r"nc|nd|sa", match["abbr"].lower())
+        code = _code(["by", *parts])
+        if code:
+            codes.append(code)
+    return codes
+
+
+def most_restrictive(codes: Iterable[str]) -> str | None:
+    """The code that allows least (later in `LICENSES`); CC0 beside another CC code is a waiver for data, so it yields.
+
+    None when there is no known code.
+    """
+    order = list(LICENSES)
+    return max((code for code in codes if code in LICENSES), key=order.index, default=None)
+
+
+def license_of(code_or_url: str | None) -> License | None:
+    """The licence of a code ("CC BY-NC"), an SPDX id ("CC-BY-4.0") or a URL; None if none is stated or known.
+
+    A URL with a version gives that version's SPDX id and URL.
+    """
+    text = " ".join((code_or_url or "").split())
+    if not text:
+        return None
+    if text.upper() in LICENSES:
+        return LICENSES[text.upper()]
+    match = _URL.search(text)
+    if match is not None:
+        return _of_url(text, match)
+    code = most_restrictive(codes_in_words(text))
+    return LICENSES[code] if code else None
+
+
+def _of_url(text: str, match: re.Match[str]) -> License | None:
+    hits = urls_in(text)
+    if not hits:
+        return None
+    entry, version = LICENSES[hits[0][0]], match[3]
+    if not version or not entry.code.startswith("CC BY"):
+        return entry
+    parts = entry.code[3:]
+    return replace(entry, spdx=f"CC-{parts}-{version}",
+                   url=f"https://creativecommons.org/licenses/{parts.lower()}/{version}/")
+
+
+def shortened(authors: Sequence[str], most: int = 3) -> str:
+    """`A, B, C et al.` beyond `most` authors, all of them otherwise; "" without any."""
+    names = [" ".join(name.split()) for name in authors if name.strip()]
+    return ", ".join(names[:most]) + (" et al." if len(names) > most else "")
+
+
+def attribution(
+    *,
+    authors: Sequence[str],
+    title: str,
+    journal: str | None,
+    year: int | None,
+    doi: str | None,
+    license: License | None,
+) -> str:
+    """One line with title, author, source and licence.
+
+    After TASL (https://wiki.creativecommons.org/wiki/Recommended_practices_for_attribution).
+    What is unknown is left out; an unknown licence is said to be unknown.
+    """
+    source = " ".join(part for part in (journal or "", f"({year})" if year else "") if part)
+    link = f"https://doi.org/{doi}" if doi else ""
+    pieces = [shortened(authors), " ".join(title.split()), source, link, _terms(license)]
+    return " ".join(piece if piece.endswith((".", "?", "!")) or piece.startswith("https://") else f"{piece}."
+                    for piece in pieces if piece)
+
+
+def _terms(entry: License | None) -> str:
+    if entry is None:
+        return "Licence not stated."
+    name = entry.spdx.replace("CC-BY", "CC BY").replace("-4.0", " 4.0") if entry.spdx else entry.code
+    return f"Licence: {name}" + (f" ({entry.url})." if entry.url else ".")

@@ -1,0 +1,3 @@
+"""stub"""
+def is_reprint(text: str, cited: str = "") -> bool:
+    return False
