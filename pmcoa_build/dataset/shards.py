@@ -1,0 +1,119 @@
+"""Parquet files of published rows, laid out so that the Hub, a reader of one split and an update all touch little.
+
+Row groups end between articles where a hash of the article says so, so that an insertion or a retraction moves the
+boundaries nearby and no others: the same row groups come out elsewhere, byte for byte. That gives what Parquet's own
+content-defined chunking (pages cut by a rolling hash over all bytes) gives, at a fraction of its time, because image
+bytes are stored as they are and text pages are no larger than a row group. bench/shards.py measures both.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pmcoa_build import schema
+
+GROUP_ROWS = 256
+GROUP_BYTES = 64_000_000
+"""Most rows and image bytes of a row group (a single larger image is a row group of its own)."""
+
+_FEWEST_ROWS = 64
+_ONE_IN = 4
+_SLICE_ROWS = 64
+
+
+def write_shard(path: Path, metadata: pa.Table, images: Callable[[pa.Table], pa.Array]) -> None:
+    """Write metadata rows (rows.METADATA or SHARDS without image, sorted by article) and their images.
+
+    `images` is asked for up to 64 rows at a time and returns schema.IMAGE in their order, so that only one row group is
+    ever held. Not atomic: give it a temporary path.
+    """
+    with shard_writer(path) as writer:
+        for group in row_groups(with_images(metadata, images)):
+            writer.write_table(group, row_group_size=max(len(group), 1))
+
+
+def shard_writer(path: Path | str | Any, schema_: pa.Schema = schema.SHARDS) -> pq.ParquetWriter:
+    """A Parquet writer for `schema_`: zstd text, raw image bytes, page checksums and index, features for the Hub."""
+    leaves = _leaves(schema_)
+    raw = {name for name in leaves if name.endswith(".bytes")}
+    return pq.ParquetWriter(
+        path,
+        schema_.with_metadata({"huggingface": json.dumps({"info": {"features": features(schema_)}})}),
+        compression={name: "none" if name in raw else "zstd" for name in leaves},
+        use_dictionary=[name for name in leaves if name not in raw],
+        write_statistics=[name for name in leaves if name not in raw],
+        write_page_checksum=True,
+        write_page_index=True,
+    )
+
+
+def with_images(metadata: pa.Table, images: Callable[[pa.Table], pa.Array]) -> Iterator[pa.Table]:
+    """SHARDS tables of up to 64 rows: slices of `metadata`, each with its images."""
+    columns = [name for name in schema.SHARDS.names if name != "image"]
+    for start in range(0, len(metadata), _SLICE_ROWS):
+        part = metadata.select(columns).slice(start, _SLICE_ROWS)
+        yield part.add_column(0, schema.SHARDS.field("image"), images(part)).cast(schema.SHARDS)
+
+
+def row_groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Cut a stream of SHARDS tables, sorted by article, into row groups of at most 256 rows and 64 MB of images.
+
+    From 64 rows on, a group ends before an article whose hash says so (one in four). Nothing is copied.
+    """
+    pending: list[pa.Table] = []
+    rows = size = 0
+    last: str | None = None
+    for table in tables:
+        start = 0
+        articles = table["article"].to_pylist()
+        for row, (article, length) in enumerate(zip(articles, _image_sizes(table).tolist(), strict=True)):
+            full = rows == GROUP_ROWS or (rows and size + length > GROUP_BYTES)
+            if full or (rows >= _FEWEST_ROWS and article != last and _closes(article)):
+                yield pa.concat_tables([*pending, table.slice(start, row - start)])
+                pending, start, rows, size = [], row, 0, 0
+            rows, size, last = rows + 1, size + length, article
+        pending.append(table.slice(start))
+    if rows:
+        yield pa.concat_tables(pending)
+
+
+def _closes(article: str) -> bool:
+    return hashlib.sha256(article.encode()).digest()[0] % _ONE_IN == 0
+
+
+def _image_sizes(table: pa.Table) -> np.ndarray[Any, Any]:
+    import pyarrow.compute as pc
+
+    lengths = pc.fill_null(pc.binary_length(pc.struct_field(table["image"], "bytes")), 0)
+    return np.asarray(lengths, np.int64)
+
+
+def features(schema_: pa.Schema) -> dict[str, Any]:
+    """Hugging Face features of a schema; struct<bytes, path> is an Image. Written as releases since 2.x read it."""
+    return {field.name: _feature(field.type) for field in schema_}
+
+
+def _feature(type_: pa.DataType) -> dict[str, Any]:
+    if type_ == schema.IMAGE:
+        return {"_type": "Image"}
+    if pa.types.is_list(type_):
+        return {"feature": _feature(type_.value_type), "_type": "Sequence"}
+    if pa.types.is_fixed_size_list(type_):
+        return {"feature": _feature(type_.value_type), "length": type_.list_size, "_type": "Sequence"}
+    return {"dtype": {"float": "float32", "double": "float64"}.get(str(type_), str(type_)), "_type": "Value"}
+
+
+def _leaves(schema_: pa.Schema) -> list[str]:
+    """The leaf columns by the names that Parquet gives them."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(schema_.empty_table(), sink)
+    parquet = pq.read_metadata(pa.BufferReader(sink.getvalue())).schema
+    return [parquet.column(index).path for index in range(len(parquet))]
