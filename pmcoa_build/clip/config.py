@@ -61,6 +61,10 @@ class ClipConfig:
         """The same model for square images of `pixels` a side. Raises UsageError where it is no multiple of 32."""
         return _checked(dataclasses.replace(self, vision_cfg=dataclasses.replace(self.vision_cfg, image_size=pixels)))
 
+    def with_text(self, **shape: Any) -> ClipConfig:
+        """The same model with other fields of `text_cfg`. Raises UsageError where they do not fit."""
+        return _checked(dataclasses.replace(self, text_cfg=dataclasses.replace(self.text_cfg, **shape)))
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values, as written to JSON."""
         return dataclasses.asdict(self)
@@ -76,7 +80,8 @@ def load_config(name_or_path: str | Path) -> ClipConfig:
     if str(name_or_path) in known:
         path = _CONFIGS / f"{name_or_path}.json"
     elif path.suffix != ".json" or not path.is_file():
-        raise UsageError(f"There is no model configuration {name_or_path!r} (known: {', '.join(known)}, or a .json file).")
+        choice = ", ".join(known)
+        raise UsageError(f"There is no model configuration {name_or_path!r} (known: {choice}, or a .json file).")
     try:
         raw = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pmcoa_build.clip.config import ClipConfig, TextConfig, VisionConfig
-from pmcoa_build.clip.text import bert_heads
+from pmcoa_build.clip.text import bert_shape
 from pmcoa_build.errors import UsageError
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _infer(state: State, text_model: str | None) -> ClipConfig:
         vocab_size=words.shape[0],
         width=text_width,
         layers=_count(state, r"text_encoder\.encoder\.layer\.(\d+)\."),
-        bert_heads=bert_heads(text_model) if text_model else max(1, text_width // 64),
+        bert_heads=bert_shape(text_model)["bert_heads"] if text_model else max(1, text_width // 64),
         bert_positions=state["text_encoder.embeddings.position_embeddings.weight"].shape[0],
         fusion_layers=_count(state, r"fusion_module\.resblocks\.(\d+)\.") if whole else TextConfig.fusion_layers,
         bert_model_name=text_model or TextConfig.bert_model_name,

@@ -60,12 +60,17 @@ def pretrained_bert(text_model: str) -> dict[str, Any]:
     return state
 
 
-def bert_heads(text_model: str) -> int:
-    """Attention heads of a BERT from the Hub or a local folder. Raises UsageError where it cannot be had."""
+def bert_shape(text_model: str) -> dict[str, Any]:
+    """The fields of `TextConfig` that a BERT from the Hub or a folder settles. Raises UsageError if it is not there."""
     from transformers import BertConfig
 
     try:
-        return int(BertConfig.from_pretrained(text_model).num_attention_heads)
+        bert = BertConfig.from_pretrained(text_model)
     except (OSError, ValueError) as error:
         sentence = str(error).strip().splitlines()[0]
         raise UsageError(f"The text model {text_model!r} cannot be loaded: {sentence}") from None
+    return {
+        "vocab_size": bert.vocab_size, "width": bert.hidden_size, "layers": bert.num_hidden_layers,
+        "bert_heads": bert.num_attention_heads, "bert_positions": bert.max_position_embeddings,
+        "dropout": bert.hidden_dropout_prob, "bert_model_name": text_model,
+    }

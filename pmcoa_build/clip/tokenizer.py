@@ -21,7 +21,7 @@ class Tokenizer:
         ids: dict[str, int] = backend.get_vocab()
         missing = [token for token in SPECIAL if token not in ids]
         if missing or ids["[PAD]"] != 0:
-            raise UsageError("The text model's vocabulary is not BERT's: [PAD] must be 0, and [UNK] [CLS] [SEP] [MASK] in it.")
+            raise UsageError(f"The text model's vocabulary is not BERT's: it must begin with [PAD] and hold {SPECIAL}.")
         self._backend = backend
         self.size = max(ids.values()) + 1
         self.words = [word for word in sorted(ids, key=ids.__getitem__) if word not in SPECIAL]
@@ -36,8 +36,8 @@ class Tokenizer:
         return ids
 
     def _word_length(self, word: str) -> int:
-        encoding = self._backend.encode(word)
-        return sum(encoding.attention_mask) - 2
+        attended: list[int] = self._backend.encode(word).attention_mask
+        return sum(attended) - 2
 
 
 def load_tokenizer(text_model: str, context_length: int) -> Tokenizer:

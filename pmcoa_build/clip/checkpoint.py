@@ -1,0 +1,107 @@
+"""Checkpoints that are whole or not there: one file, written aside, fsynced, renamed, folder fsynced."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from pmcoa_build.errors import DiskFull, RunFailed, UsageError
+
+LAST, BEST, ABANDONED = "last.pt", "best.pt", "abandoned.pt"
+WEIGHTS, CONFIG = "model.safetensors", "config.json"
+
+
+def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Call `write` on a temporary file beside `path`, then put it in place. Raises DiskFull where there is no room."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise DiskFull(f"{path} cannot be written: {str(error).splitlines()[0]}; the earlier one is kept.") from None
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def save(path: Path, content: dict[str, Any]) -> None:
+    """Write a checkpoint: tensors and plain values only, so that it loads with `weights_only=True`."""
+    import torch
+
+    write_whole(path, lambda file: torch.save(content, file))
+
+
+def load(path: Path) -> dict[str, Any] | None:
+    """The checkpoint, on the CPU; None where there is none. Raises RunFailed for a damaged one."""
+    import torch
+
+    if not path.exists():
+        return None
+    try:
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds for a damaged file
+        sentence = f"The checkpoint {path} is damaged ({str(error).splitlines()[0]}); remove it to begin anew."
+        raise RunFailed(sentence) from None
+    return content
+
+
+def clear_temporary(folder: Path) -> None:
+    """Remove what killed writes left behind."""
+    for leftover in folder.glob(".*.tmp"):
+        leftover.unlink(missing_ok=True)
+
+
+def export(folder: Path, model: Any, about: dict[str, Any]) -> str:
+    """Write `model.safetensors` and `config.json` (`about`) into `folder`; returns the sha256 of the weights."""
+    from safetensors.torch import save as to_bytes
+
+    data = to_bytes({name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()})
+    digest = hashlib.sha256(data).hexdigest()
+    write_whole(folder / WEIGHTS, lambda file: file.write(data))
+    text = json.dumps({**about, "weights_sha256": digest}, indent=2, sort_keys=True) + "\n"
+    write_whole(folder / CONFIG, lambda file: file.write(text.encode()))
+    return digest
+
+
+def load_exported(folder: Path) -> tuple[Any, dict[str, Any]]:
+    """The model of an exported folder, in evaluation mode, and what `config.json` says. Raises UsageError."""
+    from safetensors.torch import load as from_bytes
+
+    from pmcoa_build.clip.config import from_dict
+    from pmcoa_build.clip.model import PMCCLIP
+
+    try:
+        about: dict[str, Any] = json.loads((folder / CONFIG).read_text("utf-8"))
+        data = (folder / WEIGHTS).read_bytes()
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{folder} holds no exported model: {error}") from None
+    if hashlib.sha256(data).hexdigest() != about.get("weights_sha256"):
+        raise UsageError(f"The weights in {folder} do not match the checksum in {CONFIG}.")
+    model = PMCCLIP(from_dict(about["model"]))
+    model.load_state_dict(from_bytes(data))
+    return model.eval(), about
+
+
+def lines_until(path: Path, step: int) -> Iterator[str]:
+    """The lines of a metrics file whose `step` is at most `step`; a torn last line is dropped."""
+    if not path.exists():
+        return
+    for line in path.read_text("utf-8").splitlines():
+        try:
+            if json.loads(line)["step"] <= step:
+                yield line
+        except (ValueError, KeyError, TypeError):
+            continue

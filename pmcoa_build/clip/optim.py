@@ -1,0 +1,33 @@
+"""AdamW with the released code's decay groups, and its schedule: linear warm-up, then cosine to zero."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+CLIP_NORM = 1.0
+"""Largest gradient norm of a step."""
+BETAS = (0.9, 0.999)
+EPS = 1e-8
+
+
+def decays(name: str, dimensions: int) -> bool:
+    """Whether weight decay applies: not to biases, norms, vectors or the temperature (released `training/main.py`)."""
+    return dimensions >= 2 and not any(part in name for part in ("bn", "ln", "bias", "logit_scale"))
+
+
+def decay_groups(parameters: Iterable[tuple[str, Any]], weight_decay: float) -> list[dict[str, Any]]:
+    """Two parameter groups for AdamW, without and with decay."""
+    named = list(parameters)
+    return [
+        {"params": [p for name, p in named if not decays(name, p.ndim)], "weight_decay": 0.0},
+        {"params": [p for name, p in named if decays(name, p.ndim)], "weight_decay": weight_decay},
+    ]
+
+
+def learning_rate(step: int, steps: int, peak: float, warmup: int) -> float:
+    """The rate at a step counted from 0: linear to `peak` over `warmup` steps, then a cosine that ends at 0."""
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup) / (steps - warmup)))

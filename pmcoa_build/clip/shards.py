@@ -1,0 +1,141 @@
+"""Read a published dataset folder: which rows there are, and the samples of some of them. Opens nothing for writing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from PIL import Image
+
+from pmcoa_build.clip.images import crop
+from pmcoa_build.clip.masking import RATIO, generator, mask
+from pmcoa_build.clip.tokenizer import load_tokenizer
+from pmcoa_build.errors import RunFailed
+
+Text = Literal["subcaption", "caption", "preamble+subcaption"]
+
+
+@dataclass(frozen=True)
+class Group:
+    """One row group of one Parquet file; `rows`: the rows of it that are used."""
+
+    path: str
+    group: int
+    rows: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a row becomes a sample. `training`: random crop and masks; else centred square and whole text."""
+
+    text: Text
+    text_model: str
+    context_length: int
+    image_size: int
+    seed: int
+    training: bool
+
+
+def dataset_id(dataset: Path) -> str:
+    """The id of a published dataset folder. Raises RunFailed where there is none."""
+    try:
+        return (dataset / "DATASET_ID").read_text("utf-8").strip()
+    except OSError as error:
+        why = error.strerror or error
+        raise RunFailed(f"{dataset} is not a published dataset: DATASET_ID cannot be read ({why}).") from None
+
+
+def row_groups(dataset: Path, split: str, kinds: Sequence[str] = ()) -> list[Group]:
+    """All row groups of `data/<split>-*.parquet` in name order, with the rows whose kind is wanted (all if empty)."""
+    found = []
+    for path in sorted((dataset / "data").glob(f"{split}-*.parquet")):
+        with _opened(path) as file:
+            for group in range(file.num_row_groups):
+                rows = np.arange(file.metadata.row_group(group).num_rows)
+                if kinds:
+                    kind = file.read_row_group(group, ["kind"], use_threads=False)["kind"].to_numpy()
+                    rows = rows[np.isin(kind.astype(str), list(kinds))]
+                if len(rows):
+                    found.append(Group(str(path), group, rows))
+    return found
+
+
+def columns(groups: Sequence[Group], names: Sequence[str]) -> dict[str, list[Any]]:
+    """Those columns of all used rows, as lists, in the order of `groups`. Not for images."""
+    result: dict[str, list[Any]] = {name: [] for name in names}
+    for group in groups:
+        table = _group_table(group, list(names)).take(group.rows)
+        for name in names:
+            result[name] += table[name].to_pylist()
+    return result
+
+
+def text_of(row: dict[str, Any], text: Text) -> str:
+    """The text that is paired with the image."""
+    if text == "caption":
+        return str(row["caption"])
+    if text == "subcaption":
+        return str(row["subcaption"])
+    return f"{row['preamble']} {row['subcaption']}".strip()
+
+
+def text_columns(text: Text) -> list[str]:
+    """The columns that `text_of` needs."""
+    return text.split("+")
+
+
+@dataclass(frozen=True)
+class Samples:
+    """`pixels` uint8 (N, S, S, 3); `ids`, `labels` int64 (N, T)."""
+
+    pixels: NDArray[np.uint8]
+    ids: NDArray[np.int64]
+    labels: NDArray[np.int64]
+
+
+def load_samples(group: Group, rows: NDArray[np.int64], epoch: int, sampling: Sampling) -> Samples:
+    """The samples of `rows` (numbers within the row group), drawn from (seed, panel id, epoch) alone.
+
+    Raises RunFailed, with the file and panel, where an image cannot be decoded.
+    """
+    tokenizer = _tokenizer(sampling.text_model, sampling.context_length)
+    table = _group_table(group, ["image", "panel_id", *text_columns(sampling.text)])
+    size = sampling.image_size
+    pixels = np.empty((len(rows), size, size, 3), np.uint8)
+    ids = np.empty((len(rows), sampling.context_length), np.int64)
+    labels = np.empty_like(ids)
+    for at, row in enumerate(table.take(rows).to_pylist()):
+        sample = row["panel_id"]
+        draw = generator(sampling.seed, sample, epoch, "crop") if sampling.training else None
+        try:
+            pixels[at] = crop(row["image"]["bytes"], size, draw)
+        except (OSError, ValueError, Image.DecompressionBombError) as error:
+            raise RunFailed(f"The image of {sample} in {group.path} cannot be decoded: {error}.") from None
+        ratio = RATIO if sampling.training else 0.0
+        text = text_of(row, sampling.text)
+        ids[at], labels[at] = mask(text, tokenizer, generator(sampling.seed, sample, epoch, "mask"), ratio)
+    return Samples(pixels, ids, labels)
+
+
+_tokenizer = lru_cache(maxsize=2)(load_tokenizer)
+
+
+def _group_table(group: Group, names: list[str]) -> Any:
+    with _opened(Path(group.path)) as file:
+        try:
+            return file.read_row_group(group.group, names, use_threads=False)
+        except (OSError, ValueError, KeyError) as error:
+            raise RunFailed(f"{group.path} cannot be read: {str(error).splitlines()[0]}") from None
+
+
+def _opened(path: Path) -> Any:
+    try:
+        return pq.ParquetFile(path, page_checksum_verification=True)
+    except (OSError, ValueError) as error:
+        raise RunFailed(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
