@@ -13,7 +13,6 @@ from pmcoa_build.captions.sequence import Sequence
 _PLURAL_VERB = re.compile(
     r"\b(?:show|demonstrate|reveal|are|were|have|illustrate|depict|indicate|represent|exhibit|display|suggest|confirm)\b"
 )
-_POINTS_BACK = re.compile(r"\s*(?:Note|The\s+(?:white |black |red )?arrow|(?:\w+\s+)?[Aa]rrow|This|These|It|They|There|Here|One)\b")
 _WEAK = ("mention", "inner", "in", "bare")
 
 
@@ -29,8 +28,6 @@ class _Walk:
         self.text, self.sequence = text, sequence
         self.out = Clauses()
         self.current: tuple[str, ...] = ()
-        self.waiting: list[Span] = []
-        self.ended = False
         self.in_tail = False
         self.generic: set[str] = set()
         self.last_home = max(sequence.homes.values())
@@ -50,7 +47,6 @@ class _Walk:
                 self.marked(start, end, active, kind)
             else:
                 self.unmarked(start, end, kind)
-        self.flush()
         return self.out
 
     def active(self, here: list[Marker], kind: str) -> list[Marker]:
@@ -69,7 +65,7 @@ class _Walk:
             return False
         if len(group) > 1 and group.issuperset(marker.labels):
             return True
-        cited = cl._CITES.search(self.text, max(0, marker.start - 24), marker.start) is not None
+        cited = marker.cited
         if self.text[max(0, marker.start - 3) : marker.start].rstrip()[-1:] == ";":
             return True
         if self.leads:
@@ -78,51 +74,20 @@ class _Walk:
 
     def marked(self, start: int, end: int, markers: list[Marker], kind: str) -> None:
         homes = self.sequence.homes
-        trailing_end = not markers[0].opens and cl._NOTHING.match(self.text, markers[-1].end, end) is not None
         new = [label for m in markers for label in m.labels if homes[label] == m.start]
-        if self.waiting:
-            if self.current and not (trailing_end and new and self.ended):
-                self.flush()
-            self.place_waiting(tuple(new), trailing_end)
         labels = hand_out(self.out, self.text, start, end, markers)
         if kind and not new and not markers[0].opens:
             return
-        self.current, self.ended, self.in_tail = labels, trailing_end, False
-
-    def place_waiting(self, new: tuple[str, ...], trailing: bool) -> None:
-        """Unmarked sentences before this one: the preamble at the caption's start, else part of what they lead to."""
-        if not self.current:
-            self.out.preamble += self.waiting
-        elif trailing:
-            for start, end in self.waiting:
-                self.out.give(new, start, end, self.text)
-        self.waiting = []
-
-    def flush(self) -> None:
-        """Unmarked sentences that lead to nothing go on with the labels before them."""
-        for start, end in self.waiting:
-            if self.current:
-                self.out.give(self.current, start, end, self.text)
-            else:
-                self.out.preamble.append((start, end))
-        self.waiting = []
+        self.current, self.in_tail = labels, False
 
     def unmarked(self, start: int, end: int, kind: str) -> None:
         if not self.current:
-            self.waiting.append((start, end))
-            return
-        past = start > self.last_home
-        if self.in_tail or (past and kind and kind not in self.generic):
-            self.flush()
+            self.out.preamble.append((start, end))
+        elif self.in_tail or (start > self.last_home and kind and kind not in self.generic):
             self.in_tail = True
             self.out.tail.append((start, end))
-            return
-        if kind:
-            self.generic.add(kind)
-        if self.ended and not past and not kind and not _POINTS_BACK.match(self.text, start):
-            self.waiting.append((start, end))
         else:
-            self.flush()
+            self.generic.add(kind)
             self.out.give(self.current, start, end, self.text)
 
 
@@ -138,6 +103,9 @@ def hand_out(out: Clauses, text: str, start: int, end: int, markers: list[Marker
     """Share one sentence among the labels of its markers; gives all these labels."""
     first = markers[0]
     named = tuple(dict.fromkeys(label for m in markers for label in m.labels))
+    for marker in markers:
+        if marker.extra:
+            out.give(marker.labels, *marker.extra, text)
     if first.opens and len(markers) > 1 and len(first.labels) > 1 and set(first.labels) == set(named):
         start, markers = first.end, markers[1:]
         inner = {label for m in markers for label in m.labels}

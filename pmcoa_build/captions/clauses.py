@@ -22,13 +22,10 @@ _PREPOSITION = (r"in|of|by|with|without|from|for|on|at|to|via|between|after|befo
 _JOINED = re.compile(rf"(?:[,:;(]|\b(?:{_PREPOSITION}|and|or|the|an?|either|both|show\w*|is|are|while|whereas|vs))\W*$", re.I)
 _TRAILED = re.compile(rf"\s*(?:[,;.:)]|$|(?:and|or|vs|versus|while|whereas|{_VERB}|{_PREPOSITION})\b)")
 _NOTHING = re.compile(r"[\s.,;:)\]]*$")
-_CUT_LEFT = re.compile(r"(?:[\s,;:.)\]|\u2013\u2014]|-\s)*(?:(?:and|or)\b\s*(?=\S))?[\s,;:]*")
+_CUT_LEFT = re.compile(r"(?:[\s,;:.)\]|\u2013\u2014]|-\s)*(?:(?:and|or)\b)?[\s,;:]*")
 _SPLIT = re.compile(r"(?:[,;]\s*(?:and|or|while|whereas|but)?|\b(?:and|or|while|whereas|but))\s+")
 _GOES_ON = re.compile(rf"\s*(?:{_VERB}|with|without|in|at|of|from|on|for|after|before)\b")
-_LEAD_IN = re.compile(rf"\b(?:{_PREPOSITION}|and|{_VERB})\s+(?:the\s+|an?\s+)?", re.I)
-_CITES = re.compile(
-    r"(?:\b(?:as|shown|see|seen|described|depicted|indicated|presented|mentioned|like|than|from|used|boxed|of|to|cells|"
-    r"same|results?|data|area|region|images?|panels?)\s+(?:\w+\s+)?(?:in|for|by|as|of|from|to|with)?\s*)$", re.I)
+_LEAD_IN = re.compile(rf"(?:\b(?:{_PREPOSITION}|and|{_VERB})\s+|[=:]\s*)(?:the\s+|an?\s+)?", re.I)
 _ABBREVIATIONS = re.compile(r"\s*(?:Abbreviations?|Abbr|Key|Labels?|Legend)\b|\s*(?:[A-Za-z]{1,8}\s*[,=:]\s*[^,;=]{2,60}[;,.]\s*){2}")
 _GENERIC = {
     "scale": re.compile(r"\s*(?:All\s+|The\s+|In\s+all\s+\w+,?\s+)?(?:(?:horizontal |vertical |white |black )?(?:scale[\s-]*)?bars?\b|"

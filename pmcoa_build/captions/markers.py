@@ -8,6 +8,7 @@ believed ones form a sequence of labels that starts at the first letter and leav
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
@@ -27,6 +28,10 @@ class Marker(NamedTuple):
     """How sure the form alone is, 0 to 1."""
     opens: bool
     """Stands at the start of a sentence, or evidently starts a clause."""
+    extra: tuple[int, int] | None = None
+    """What stands in the brackets beside the labels: "in red" of "(C, in red)"."""
+    cited: bool = False
+    """Follows a word that points to a panel rather than introducing it: "as in (A)", "than (B)"."""
 
 
 PREFIX = r"(?:(?:[Pp]anels?|[Ii]mages?|[Pp]arts?|[Ff]igs?\.?|[Ff]igures?|[Rr]ows?|[Cc]olumns?|[Pp]lates?)\s+)?"
@@ -34,6 +39,7 @@ _PAREN = re.compile(r"[(\[\uff08]([^()\[\]\uff08\uff09]{1,60})[)\]\uff09]")
 _PURE = re.compile(rf"\s*{PREFIX}({LIST})\s*(?:panels?)?\s*[.:,;]?\s*$")
 _HEAD = re.compile(rf"\s*{PREFIX}({LIST})(?:\s*[,;:.]\s*\S|\s+(?:top|bottom|left|right|upper|lower|middle|cent\w+|inset|"
                    r"arrow\w*|panel\w*|and inset|in |\u00d7|black|white|red|blue|green)).*$", re.S)
+_EXTRA_HEAD = re.compile(rf"\s*{PREFIX}{LIST}(?=[\s,;:.])")
 _TAIL = re.compile(rf"\s*\w\w.{{1,45}}[,;]\s*{PREFIX}({LIST})\s*$")
 _NOT_EXTRA = re.compile(r"[=<>\u2264\u2265%]|\bet al|^\s*n\s|\d{4}")
 _OPEN = re.compile(
@@ -46,6 +52,7 @@ _BARE = re.compile(
     rf"({UNIT}(?:(?:{lb.RANGE}|{lb.COMMA}){UNIT}(?![\w'])){{1,25}})\s+(?=[a-z]{{2}})|([b-z])\s+(?=\d))(?!P\s*[<=\u2264])"
 )
 _BARE_INNER = re.compile(r"[,;:.(]\s*(?:and\s+|or\s+)?([a-z](?:[\u2013-][a-z])?)(?=\s+[^\W_])(?!\s+[pP]\s*[<=\u2264])")
+_BARE_LIST = re.compile(rf";\s+(?:and\s+|or\s+)?({UNIT}(?:(?:{lb.RANGE}|{lb.COMMA}){UNIT}(?![\w'])){{1,25}})\s+(?=[a-z]{{2}})")
 _BARE_UPPER = re.compile(r"(?<![\w\u2013-])([A-Z](?:[\u2013-][A-Z])?)(?=\s+[A-Za-z\d])")
 _LOOSE = re.compile(r"(?<=[\w)]\s)([A-Za-z])[.:](?=\s)")
 _IN_OPEN = re.compile(rf"(?:[Ii]n|[Ff]or)\s+\(?({LIST})\)?\s*,(?=\s)")
@@ -63,6 +70,8 @@ _CITED = re.compile(
     r"strains?|factors?|boxe?s?)\s+)$",
     re.I,
 )
+_FIGURE = re.compile(r"\b(?:figs?\.?|figures?|tables?|eqs?\.?|movies?|videos?|vitamin|hepatitis)(?:\s+S?\d+)?[\s,]*$", re.I)
+CITES = re.compile(r"\b(?:in|of|than|from|to|for|by|like|as|with|see|cf\.?)\s*$", re.I)
 BOUNDARY = re.compile(r"[.!?](?:[\"\u201d\u2019')\]]{0,2})(?:\s+|(?=[(\[][A-Za-z]\b|[A-Z][a-z]{2}|[A-Z][.):,]))|\n+")
 _ABBREVIATED = re.compile(
     r"(?:\b(?:[Ff]igs?|vs|e\.g|i\.e|cf|ca|al|[Nn]o|[Nn]os|approx|[Ss]t|Dr|Prof|sp|spp|var|subsp|resp|[Ee]q|[Ee]qs|[Rr]efs?|"
@@ -82,12 +91,15 @@ def boundaries(text: str) -> list[int]:
             continue
         if text[dot] == "." and text[starts[-1] : dot].strip(" (").__len__() <= 1:
             continue  # "A. Left": the dot belongs to the marker
+        if text[dot] == "." and text[dot - 1] == ")" and _LISTED.search(text[max(starts[-1], dot - 12) : dot]):
+            continue  # "shows A). Large"
         if text[dot] == "." and end == dot + 1 and not (text[dot - 1].islower() or text[dot - 1] in ")]"):
             continue
         starts.append(end)
     return starts
 
 
+_LISTED = re.compile(r"^[^(]*(?:[,:;]|\b(?:and|shows?|in|of|with))\s+\(?[A-Za-z]\)$")
 _LOWER_MARKER = re.compile(r"[a-z](?:[.):,]|\s*[\u2013,-]\s*[a-z]\b|\s+[(A-Z\d*\u00d7]|\s+and\s+[a-z]\b)|[a-z]\s[^\W_]{2}")
 
 
@@ -97,17 +109,23 @@ def _lower_marker(text: str, position: int) -> bool:
 
 @lru_cache(maxsize=8192)
 def _paren(content: str) -> tuple[tuple[str, ...], str]:
-    """Labels inside brackets, and the form: "paren" (nothing else), "extra" (something beside them) or ""."""
+    """Labels inside brackets, and the form: "paren" (nothing else), "head" or "tail" (something behind or
+    before them), or ""."""
     match = _PURE.match(content)
     if match:
         return lb.parse_list(match[1]), "paren"
     if _NOT_EXTRA.search(content):
         return (), ""
-    match = _HEAD.match(content) or _TAIL.match(content)
-    return (lb.parse_list(match[1]), "extra") if match else ((), "")
+    for form, pattern in (("head", _HEAD), ("tail", _TAIL)):
+        match = pattern.match(content)
+        if match and lb.parse_list(match[1]):
+            return lb.parse_list(match[1]), form
+    return (), ""
 
 
-def _in_brackets(text: str, starts: set[int]) -> Iterator[Marker]:
+def _in_brackets(text: str, starts: list[int]) -> Iterator[Marker]:
+    opening = set(starts)
+    previous = -1
     for match in _PAREN.finditer(text):
         found, form = _paren(match[1])
         if not found:
@@ -117,16 +135,24 @@ def _in_brackets(text: str, starts: set[int]) -> Iterator[Marker]:
         after = text[end] if end < len(text) else " "
         if before.isdigit() or after.isalnum() and before.isalnum() or (before.isalpha() and not after.isspace()):
             continue  # Figures 1(a), Su(Fu), cell(s).
-        if before.isalpha() and found in (("s",), ("es",)) or _CITED.search(text, max(0, start - 14), start):
+        if before.isalpha() and found in (("s",), ("es",)) or _FIGURE.search(text, max(0, start - 14), start):
             continue
-        opens = start in starts
+        opens = start in opening
         tail = _AFTER.match(text, end)
         stop = tail.end() if tail and (opens or form == "paren" and text[tail.end() - 1] == ":") else end
         if form == "paren":
-            opens = opens or _opens_unmarked(text, start, end)
+            opens = opens or _opens_unmarked(text, start, end) or (
+                # "(A) …; (B) …", but not "Positive stains; (B) S100 and (C) Mart 1": that has one lead-in
+                text[max(0, start - 2) : start] == "; "
+                and (previous >= starts[bisect_right(starts, start) - 1] or start - starts[bisect_right(starts, start) - 1] > 60)
+            )
             yield Marker(start, stop, found, "paren", 1.0 if opens else 0.8, opens)
+            previous = start
         else:
-            yield Marker(start, end, found, "extra", 0.55, False)
+            named = _EXTRA_HEAD.match(match[1]) if form == "head" else None
+            cut = max(match[1].rfind(","), match[1].rfind(";"))
+            inside = (start + 1 + named.end(), end - 1) if named else (start + 1, start + 1 + cut)
+            yield Marker(start, end, found, "extra", 0.55, False, inside)
 
 
 _AFTER = re.compile(r"\s*[.,:;](?=\s)|\s?[\u2013\u2014-](?=\s)")
@@ -180,28 +206,35 @@ def _elsewhere(text: str) -> Iterator[Marker]:
         yield Marker(match.start(), match.end(), lb.parse_list(match[2]), "word", 0.7, False)
     for match in _BARE_INNER.finditer(text):
         yield Marker(match.start(1), match.end(1), lb.parse_list(match[1]), "bare", 0.35, False)
+    for match in _BARE_LIST.finditer(text):
+        yield Marker(match.start(1), match.end(1), lb.parse_list(match[1]), "bare", 0.5, False)
     for match in _BARE_UPPER.finditer(text):
         yield Marker(match.start(1), match.end(1), lb.parse_list(match[1]), "bare", 0.3, False)
     for match in _LOOSE.finditer(text):
         yield Marker(match.start(1), match.end(), (match[1],), "loose", 0.25, False)
     for match in _MENTION.finditer(text):
-        yield Marker(match.start(1), match.end(1), lb.parse_list(match[1]), "mention", 0.2, False)
+        yield Marker(match.start(), match.end(1), lb.parse_list(match[1]), "mention", 0.2, False)
 
 
 def candidates(text: str, starts: list[int]) -> list[Marker]:
     """All candidate markers in order of place, none overlapping another (the surer one stays)."""
-    found = list(_in_brackets(text, set(starts)))
+    found = list(_in_brackets(text, starts))
     found += _at_starts(text, starts)
     found += _elsewhere(text)
     found = [m for m in found if m.labels and (m.opens or m.style in ("paren", "extra") or not _CITED.search(text, max(0, m.start - 14), m.start))]
+    found = [m if m.opens else m._replace(cited=bool(CITES.search(text, max(0, m.start - 8), m.start))) for m in found]
     kept: list[Marker] = []
     for marker in sorted(found, key=lambda m: (m.start, -m.strength)):
         if kept and marker.start < kept[-1].end:
-            if marker.strength > kept[-1].strength:
+            if _sureness(marker) > _sureness(kept[-1]):
                 kept[-1] = marker
         else:
             kept.append(marker)
     return kept if any(m.strength >= 0.5 for m in kept) else _figure_head(text) or kept
+
+
+def _sureness(marker: Marker) -> tuple[float, int, float]:
+    return (marker.strength if marker.strength >= 0.5 else 0.0, len(marker.labels), marker.strength)
 
 
 def _figure_head(text: str) -> list[Marker]:

@@ -55,7 +55,7 @@ def _table(markers: list[Marker], kind: str) -> Table:
     table: Table = {}
     for marker in markers:
         places = [_place(label, kind) for label in marker.labels]
-        if min(places) >= 0 and (max(map(len, marker.labels)) == 1 or kind in ("roman", "digit") or marker.strength >= 0.8):
+        if min(places) >= 0 and (kind in ("roman", "digit") or max(map(len, marker.labels)) == 1 or marker.strength >= 0.8):
             for place in dict.fromkeys(places):
                 table.setdefault(place, []).append(marker)
     return table
@@ -73,24 +73,37 @@ def _chain(table: Table, other: Table, kind: str) -> Homes:
     homes: Homes = {}
     position = -1
     while True:
-        home = _home(table, place, position)
+        home = _home(table, place, position, homes)
+        if home is not None and home.style in ("bare", "loose") and home.strength < 0.5 and homes:
+            alike = any(h.style in ("bare", "loose") for h in homes.values())
+            if not alike and not any(m.strength >= 0.8 for m in table.get(place + 1, [])):
+                home = None
         if home is None and homes:
             slips = [m for m in other.get(place, []) if m.opens and m.strength >= 0.85 and m.start > position]
             home = slips[0] if slips else None
         if home is not None:
             position = home.start
-            for label in _labels_at(home, table.get(place, []), place, kind):
+            named = _labels_at(home, table.get(place, []), place, kind)
+            if not named:
+                return homes
+            for label in named:
                 homes[label] = home if label in home.labels else next(m for m in table[place] if label in m.labels)
         elif not (len(homes) >= 2 and any(m.strength >= 0.8 for m in table.get(place + 1, []))):
             return homes
         place += 1
 
 
-def _home(table: Table, place: int, position: int) -> Marker | None:
+def _home(table: Table, place: int, position: int, homes: Homes) -> Marker | None:
+    """The candidate that introduces the label: the first sure one ("as in (C)" only where nothing else is), else a
+    weak one in its turn."""
     here = table.get(place, [])
     strong = [m for m in here if m.strength >= 0.5]
     if strong:
-        return next((m for m in strong if m.opens), strong[0])
+        first = strong[0]
+        within = any(label in homes and homes[label].opens and homes[label] is not first for label in first.labels)
+        if first.opens or not (first.cited or within):
+            return first
+        return next((m for m in strong if m.opens), first)
     weak = [m for m in here if m.start > position]
     if not weak:
         return None
@@ -108,7 +121,8 @@ def _labels_at(home: Marker, here: list[Marker], place: int, kind: str) -> list[
     letters = [label for m in here if m.strength >= 0.5 for label in m.labels if rank(label, kind) == place]
     if letters:
         return letters[:1]
-    return list(dict.fromkeys(label for m in here for label in m.labels if _place(label, kind) == place))
+    subs = list(dict.fromkeys(label for m in here for label in m.labels if _place(label, kind) == place))
+    return subs if subs and subs[0][1:] in ("1", "i", "a") else []
 
 
 def _score(homes: Homes, kind: str) -> float:
