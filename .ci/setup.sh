@@ -9,14 +9,17 @@ pins=.ci/constraints.txt
     exit 2
 }
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
-pip="$venv/bin/python -m pip --disable-pip-version-check --quiet"
+install() {
+    "$venv/bin/python" -m pip --disable-pip-version-check --quiet install "$@" >"$venv/setup.log" 2>&1 || {
+        cat "$venv/setup.log" >&2
+        exit 1
+    }
+}
 
-# Without a GPU the CPU builds are taken from PyTorch's own index (where it is reachable): PyPI's are CUDA builds.
-index=
-nvidia-smi -L >/dev/null 2>&1 || index="--extra-index-url https://download.pytorch.org/whl/cpu"
-echo "Setting up $venv (a few minutes the first time) ..."
-# shellcheck disable=SC2086
-$pip install $index --constraint $pins torch torchvision 2>"$venv/setup.log" || { cat "$venv/setup.log" >&2; exit 1; }
-$pip install --no-deps --requirement $pins
-$pip install --no-deps --editable .
+echo "Setting up $venv (a few minutes the first time) ..." >&2
+# Without a GPU the CPU builds come from PyTorch's own index (where it can be reached): PyPI's are CUDA builds.
+if nvidia-smi -L >/dev/null 2>&1; then index=; else index=--extra-index-url=https://download.pytorch.org/whl/cpu; fi
+install ${index:+"$index"} --constraint $pins torch torchvision
+install --no-deps --requirement $pins
+install --no-deps --editable .
 touch "$venv/.ready"

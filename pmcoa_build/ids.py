@@ -60,15 +60,6 @@ def image_of(panel: str) -> str:
     return panel.rsplit("#", 1)[0]
 
 
-def fingerprint(*parts: str) -> str:
-    """sha256 hex of the parts, each closed by its length, so that no two lists of parts collide."""
-    digest = hashlib.sha256()
-    for part in parts:
-        data = part.encode()
-        digest.update(len(data).to_bytes(8, "big") + data)
-    return digest.hexdigest()
-
-
 def unit_interval(text: str, salt: str = "") -> float:
     """A number in [0, 1) that depends on `text` alone: for samples and splits that never move."""
     digest = hashlib.sha256(f"{salt}\0{text}".encode()).digest()

@@ -24,6 +24,9 @@ UNITS = pa.schema(
         pa.field("lost", pa.list_(pa.struct([
             pa.field("unit", pa.string()), pa.field("reason", pa.string()), pa.field("detail", pa.string()),
         ])), nullable=False),
+        pa.field("dropped", pa.list_(pa.struct([
+            pa.field("reason", pa.string()), pa.field("count", pa.int32()),
+        ])), nullable=False),
         pa.field("attempts", pa.int32(), nullable=False),
     ]
 )

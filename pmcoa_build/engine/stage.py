@@ -63,10 +63,14 @@ class Loss:
 
 @dataclass(frozen=True)
 class Result:
-    """What `process` made of a unit: rows, and the members that were left out."""
+    """What `process` made of a unit: rows, the members that were left out, and what was dropped inside of it.
+
+    `dropped` counts, by reason, things that are no units (single panels of an image).
+    """
 
     rows: Sequence[Row] = ()
     lost: Mapping[str, Loss] = field(default_factory=dict)
+    dropped: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

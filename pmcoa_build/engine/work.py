@@ -58,6 +58,7 @@ class Done:
     fingerprint: bytes
     rows: list[Row]
     lost: tuple[Row, ...]
+    dropped: tuple[Row, ...]
     attempts: int
     copied: bool
 
@@ -164,12 +165,14 @@ def _one(block: _Block, unit: Unit, print_: bytes, resource: Any) -> Done:
         before = None
     if before is not None and previous is not None and not _due_again(before, block.job.due.retry):
         rows = previous.rows(unit.id, stage.schema)
-        return Done(unit, print_, rows, tuple(before["lost"]), before["attempts"], copied=True)
+        lost, dropped = tuple(before["lost"]), tuple(before["dropped"])
+        return Done(unit, print_, rows, lost, dropped, before["attempts"], copied=True)
     heavy = {source: block.content.row(source, key) for source, key in unit.content.items()}
     result = _guarded(stage, unit, heavy, resource)
     lost = tuple({"unit": m, "reason": x.reason, "detail": x.detail[:500]} for m, x in sorted(result.lost.items()))
     attempts = (before["attempts"] if before is not None else 0) + 1
-    return Done(unit, print_, list(result.rows), lost, attempts, copied=False)
+    dropped = tuple({"reason": reason, "count": count} for reason, count in sorted(result.dropped.items()))
+    return Done(unit, print_, list(result.rows), lost, dropped, attempts, copied=False)
 
 
 def _ordered(one: Callable[[Unit, bytes], Done], units: list[tuple[Unit, bytes]], at_once: int) -> Iterator[Done]:
@@ -216,6 +219,7 @@ def _write(block: _Block, tables: Mapping[str, pa.Table], outcomes: Iterator[Don
     columns = written.columns()
     return {
         "block": job.due.block,
+        "scope": stage.scope,
         "inputs": job.due.inputs,
         "output": {**files.describe(data, job.out), "rows": written.rows},
         "ledger": files.describe(ledger, job.out),
@@ -231,6 +235,7 @@ class _Tally:
     def __init__(self) -> None:
         self.ledger: list[Row] = []
         self.lost: dict[str, Counter[str]] = {"filtered": Counter(), "dead": Counter()}
+        self.dropped: Counter[str] = Counter()
         self.retryable: dict[str, int] = {}
         self.members = 0
         self.computed = 0
@@ -246,9 +251,11 @@ class _Tally:
             self.lost[reason.outcome][reason.code] += 1
             if reason.retryable:
                 self.retryable[reason.code] = min(done.attempts, self.retryable.get(reason.code, done.attempts))
+        for item in done.dropped:
+            self.dropped[reasons.get(item["reason"]).code] += item["count"]
         self.ledger.append({
             "unit": done.unit.id, "fingerprint": done.fingerprint, "members": len(done.unit.members),
-            "rows": len(done.rows), "lost": list(done.lost), "attempts": done.attempts,
+            "rows": len(done.rows), "lost": list(done.lost), "dropped": list(done.dropped), "attempts": done.attempts,
         })
         return done.rows
 
@@ -257,6 +264,7 @@ class _Tally:
         lost = {outcome: dict(sorted(reasons.items())) for outcome, reasons in self.lost.items()}
         return {
             "counts": {"in": self.members, "done": self.members - filtered - dead, **lost},
+            "dropped": dict(sorted(self.dropped.items())),
             "retryable": dict(sorted(self.retryable.items())),
             "computed": self.computed,
         }

@@ -1,0 +1,96 @@
+"""Looking after a build: verify every byte, delete what no record names, ask for another try."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pmcoa_build import reasons
+from pmcoa_build.engine import files, log
+from pmcoa_build.engine.stage import Row
+from pmcoa_build.engine.state import IDENTITY, State
+from pmcoa_build.errors import UsageError
+
+
+UNFINISHED = "UNFINISHED"
+"""A file of this name marks a folder whose work goes on in the next run (a training): `gc` leaves it alone."""
+
+
+def outputs(record: Row) -> Iterator[Row]:
+    """All files that a record names: {"path", "bytes", "sha256"}."""
+    for name in ("output", "ledger", "table"):
+        if record.get(name):
+            yield record[name]
+    yield from record.get("files", ())
+
+
+def verify(state: State, stages: Sequence[str]) -> tuple[list[str], int]:
+    """(problems as sentences, number of files checked)."""
+    problems, checked = [], 0
+    for stage in stages:
+        found = state.log(stage)
+        problems += [f"{state.log_path(stage).name}: line {number} is damaged." for number in found.damaged]
+        for record in found.records.values():
+            for output in outputs(record):
+                checked += 1
+                problem = _problem(state.path(output["path"]), output)
+                if problem:
+                    problems.append(f"{output['path']}: {problem}")
+    return problems, checked
+
+
+def _problem(path: Path, output: Row) -> str:
+    if not path.exists():
+        return "is missing."
+    size = path.stat().st_size
+    if size != output["bytes"]:
+        return f"has {size:,} bytes, not {output['bytes']:,}."
+    return "" if files.sha256(path) == output["sha256"] else "has other bytes than were written."
+
+
+def collect(state: State, stages: Sequence[str]) -> tuple[int, int]:
+    """Delete every file in the stages' folders that no record names, and unfinished files; compact the logs.
+
+    Returns (files, bytes). Folders that a record names as `keep` (trained models, datasets) stay whole. Raises
+    UsageError when there are no records at all: then nothing can be told apart.
+    """
+    records = [record for stage in stages for record in state.records(stage).values()]
+    if not records:
+        raise UsageError(f"There are no records in {state.folder}: nothing is deleted.")
+    named = {state.path(output["path"]) for record in records for output in outputs(record)}
+    kept = [state.path(folder) for record in records for folder in record.get("facts", {}).get("keep", ())]
+    kept += [marker.parent for marker in state.out.glob(f"*/*/{UNFINISHED}")]
+    snapshots = set((state.out / "snapshot").glob("inventory-*.parquet"))
+    removed = freed = 0
+    for folder in [*(state.out / stage for stage in stages), *state.out.glob("dataset-*")]:
+        for path in sorted(folder.rglob("*"), reverse=True):
+            if path in named | snapshots or any(path.is_relative_to(one) for one in kept) or path.is_dir():
+                continue
+            removed, freed = removed + 1, freed + path.stat().st_size
+            path.unlink()
+        if folder.name.startswith("dataset-") and not any(folder.is_relative_to(one) for one in kept):
+            shutil.rmtree(folder, ignore_errors=True)
+    for path in [*state.out.glob(f"*{files.TEMP}"), *state.folder.glob(f"*{files.TEMP}")]:
+        removed, freed = removed + 1, freed + path.stat().st_size
+        path.unlink()
+    for stage in stages:
+        log.compact(state.log_path(stage))
+    assert (state.out / IDENTITY).exists()
+    return removed, freed
+
+
+def ask_retry(state: State, stages: Sequence[str], reason: str) -> int:
+    """Mark all blocks with lost units (for `reason`, or any but choices) as due. Returns how many. UsageError: unknown."""
+    if reason and reason not in reasons.REASONS:
+        raise UsageError(f"{reason!r} is no reason; reasons are {', '.join(sorted(reasons.REASONS))}.")
+    marked = 0
+    for stage in stages:
+        for record in state.records(stage).values():
+            counts = record.get("counts") or {}
+            lost = {**counts.get("filtered", {}), **counts.get("dead", {})}
+            wanted = [name for name in lost if name == reason] if reason else sorted(counts.get("dead", {}))
+            if wanted:
+                log.append(state.log_path(stage), {**record, "retry": wanted})
+                marked += 1
+    return marked

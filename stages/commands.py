@@ -1,0 +1,187 @@
+"""Commands over a build: run stages, and see or mend its state."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from pmcoa_build import spec as specs
+from pmcoa_build.engine import care, state as states
+from pmcoa_build.engine.plan import Plan, plan_all
+from pmcoa_build.engine.runner import Options, Run, Stop, Summary, run_step, world_of
+from pmcoa_build.errors import RunFailed, UsageError
+from stages import report as reports
+from stages.pipeline import NAMES, pipeline
+
+Add = Callable[[argparse.ArgumentParser], None]
+
+
+def spec_options(parser: argparse.ArgumentParser) -> None:
+    """SPEC and --set."""
+    parser.add_argument("spec", metavar="SPEC", help="a spec file such as manifests/demo.toml")
+    parser.add_argument("--set", action="append", default=[], metavar="section.key=value", dest="overrides")
+
+
+def run_options(parser: argparse.ArgumentParser) -> None:
+    """What a run of stages takes beside the spec."""
+    parser.add_argument("--on", default="", help="sync | threads:N | processes:N | tcp://scheduler:8786")
+    parser.add_argument("--only", action="append", default=[], metavar="BLOCK")
+    parser.add_argument("--limit", type=int, default=0, metavar="N", help="at most N blocks of each stage")
+    parser.add_argument("--update", action="store_true", help="move the pinned snapshot to the latest")
+    parser.add_argument("--dry-run", action="store_true", help="say what is due, do nothing")
+    parser.add_argument("--progress", default="auto", choices=("auto", "plain", "json", "off"))
+
+
+def run(names: Sequence[str], options: argparse.Namespace) -> int:
+    """Run stages one after the other, all due blocks of each."""
+    spec = specs.load(options.spec, options.overrides)
+    print(f"Spec {_shown(spec.path)} (name another with SPEC=manifests/….toml)", flush=True)
+    state = states.of(spec)
+    states.create(state)
+    chosen = Options(options.on, frozenset(options.only), options.limit, options.update, options.dry_run,
+                     options.progress)
+    steps = pipeline()
+    with states.locked(state), Stop().installed() as stop:
+        working = Run(steps, spec, state, chosen, stop)
+        for step in steps:
+            if step.name in names:
+                print(_line(run_step(working, step), dry=chosen.dry_run), flush=True)
+    if "media" in names and not chosen.dry_run:
+        print(reports.savings(state), flush=True)
+    return 0
+
+
+def _line(summary: Summary, *, dry: bool) -> str:
+    if not summary.due:
+        return f"{summary.step:9} nothing due"
+    if dry:
+        return "\n".join(f"{summary.step:9} {block}: {why}" for block, why in summary.due)
+    text = f"{summary.step:9} {len(summary.due)} block{'s' if len(summary.due) > 1 else ''} in {summary.seconds:.1f} s"
+    if summary.counts["in"]:
+        text += f"; {reports.counts_line(summary.counts)}; {summary.computed} computed"
+    return text
+
+
+def demo(options: argparse.Namespace) -> int:
+    """Run everything on the embedded sample, then show the funnel, the scores and the gallery."""
+    code = run(NAMES, options)
+    if not options.dry_run:
+        state = states.of(specs.load(options.spec, options.overrides))
+        print("\n" + reports.funnel_text(state) + "\n\n" + reports.scores_text(state))
+        print(f"\nGallery: {state.out / 'dataset' / 'gallery.html'}")
+    return code
+
+
+def status(options: argparse.Namespace) -> int:
+    """What is done, what is due, and what waits, stage by stage."""
+    spec = specs.load(options.spec, options.overrides)
+    state = states.of(spec)
+    states.check_identity(state)
+    steps = pipeline()
+    print(f"Build {spec.build.name}: data in {_shown(state.out)}, records in {_shown(state.folder)}")
+    plans = plan_all(steps, spec, world_of(steps, state))
+    for step in steps:
+        print(reports.status_line(state, step, plans[step.name]))
+    for step in steps:
+        for number in state.log(step.name).damaged:
+            print(f"Line {number} of {_shown(state.log_path(step.name))} is damaged; what it recorded is due again.")
+    newer = reports.newer_dataset(state)
+    if newer:
+        print(newer)
+    return 0
+
+
+def why(options: argparse.Namespace) -> int:
+    """Why a block is due, waits, or is done."""
+    spec = specs.load(options.spec, options.overrides)
+    state, steps = states.of(spec), pipeline()
+    if options.stage not in NAMES:
+        raise UsageError(f"{options.stage!r} is no stage; stages are {', '.join(NAMES)}.")
+    plan: Plan = plan_all(steps, spec, world_of(steps, state))[options.stage]
+    record = state.records(options.stage).get(options.block)
+    if options.block not in plan.blocks and record is None:
+        raise UsageError(f"{options.stage} has no block {options.block!r}; it has {', '.join(plan.blocks[:8])} …")
+    print(_reason(plan, options.block))
+    if record:
+        print(f"recorded: {reports.counts_line(record['counts'])}" if record.get("counts") else "recorded")
+        print("\n".join(f"  {key}: {value}" for key, value in sorted(record["inputs"]["spec"].items())))
+    return 0
+
+
+def _reason(plan: Plan, block: str) -> str:
+    for item in plan.due:
+        if item.block == block:
+            return f"due: {item.why}"
+    return f"waits for {plan.waiting[block]}" if block in plan.waiting else "done: nothing that it depends on changed"
+
+
+def retry(options: argparse.Namespace) -> int:
+    """Make lost units due again: all of them, or those lost for one reason."""
+    spec = specs.load(options.spec, options.overrides)
+    state = states.of(spec)
+    states.create(state)
+    with states.locked(state):
+        marked = care.ask_retry(state, NAMES, options.reason)
+    print(f"{marked} block{'s' if marked != 1 else ''} will be tried again at the next run.")
+    return 0
+
+
+def verify(options: argparse.Namespace) -> int:
+    """Check every file against its record."""
+    state = states.of(specs.load(options.spec, options.overrides))
+    states.check_identity(state)
+    problems, checked = care.verify(state, NAMES)
+    print("\n".join([*problems, f"{checked} files checked, {len(problems)} problems."]))
+    if problems:
+        raise RunFailed("The build is damaged; run its stages again to mend what is named above.")
+    return 0
+
+
+def gc(options: argparse.Namespace) -> int:
+    """Delete files that no record names."""
+    state = states.of(specs.load(options.spec, options.overrides))
+    states.create(state)
+    with states.locked(state):
+        removed, freed = care.collect(state, NAMES)
+    print(f"{removed} files removed, {freed:,} bytes freed.")
+    return 0
+
+
+def report(options: argparse.Namespace) -> int:
+    """The funnel: articles, figures, panels, pairs, and every reason for a loss."""
+    state = states.of(specs.load(options.spec, options.overrides))
+    states.check_identity(state)
+    print(reports.funnel_text(state) + "\n\n" + reports.scores_text(state))
+    return 0
+
+
+def _shown(path: Path) -> str:
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def _with_run(parser: argparse.ArgumentParser) -> None:
+    spec_options(parser)
+    run_options(parser)
+
+
+def _with_block(parser: argparse.ArgumentParser) -> None:
+    spec_options(parser)
+    parser.add_argument("stage", metavar="STAGE")
+    parser.add_argument("block", metavar="BLOCK")
+
+
+def _with_reason(parser: argparse.ArgumentParser) -> None:
+    spec_options(parser)
+    parser.add_argument("--reason", default="", help="only units lost for this reason")
+
+
+COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], Add]] = {
+    "demo": (demo, _with_run),
+    "status": (status, spec_options),
+    "why": (why, _with_block),
+    "retry": (retry, _with_reason),
+    "verify": (verify, spec_options),
+    "gc": (gc, spec_options),
+    "report": (report, spec_options),
+}

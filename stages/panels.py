@@ -1,0 +1,93 @@
+"""Stage 6, panels: find the panels of every image, read their labels, cut them out.
+
+The caption is read first: which labels it names tells the detector what to look for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
+
+from pmcoa_build import ids, schema
+from pmcoa_build.captions.split import split_caption
+from pmcoa_build.engine.stage import Input, Result, Row, Stage, Tables, Unit
+from pmcoa_build.errors import UnitLost
+from pmcoa_build.figures.crops import encode_crop
+from pmcoa_build.figures.decode import decode_image
+from pmcoa_build.figures.detector import Detector, Panel
+from pmcoa_build.spec import Spec
+
+
+def units(tables: Tables, spec: Spec, block: str) -> list[Unit]:
+    """One unit an image; of the caption only the labels count, so that other edits to it cost nothing."""
+    captions = {row["figure_id"]: row["caption"] for row in tables["figures"].to_pylist()}
+    shared = {"min_side": spec.panels.min_side, "kinds": spec.panels.kinds, "max_side": spec.panels.max_side,
+              "quality": spec.panels.quality}
+    return [
+        Unit(
+            row["image_id"],
+            {"figure_id": row["figure_id"], "md5": row["md5"],
+             "labels": list(split_caption(captions[row["figure_id"]]).labels), **shared},
+            content={"media": row["image_id"]},
+        )
+        for row in tables["media"].to_pylist()
+    ]
+
+
+def process(unit: Unit, content: Mapping[str, Row], detector: Detector) -> Result:
+    """The panels of one image, in reading order."""
+    rgb = decode_image(content["media"]["image"]["bytes"]).rgb
+    found = detector.detect(rgb, labels=unit.facts["labels"]).panels
+    rows, dropped = [], Counter[str]()
+    for panel in found:
+        reason = _unwanted(panel, unit.facts)
+        if reason:
+            dropped[reason] += 1
+            continue
+        data, width, height = encode_crop(
+            rgb, panel.box, max_side=unit.facts["max_side"], quality=unit.facts["quality"]
+        )
+        rows.append({
+            "panel_id": ids.panel_id(unit.id, panel.box), "image_id": unit.id, "figure_id": unit.facts["figure_id"],
+            "index": len(rows), "bbox": list(panel.box), "score": panel.score, "detector": detector.name,
+            "printed_label": panel.label, "label_score": panel.label_score, "kind": panel.kind,
+            "kind_score": panel.kind_score, "width": width, "height": height,
+            "image": {"bytes": data, "path": f"{PurePosixPath(unit.id).stem}_{len(rows)}.jpg"},
+        })
+    if found and not rows:
+        raise UnitLost(dropped.most_common(1)[0][0], "all panels of the image")
+    return Result(rows, dropped=dropped)
+
+
+def _unwanted(panel: Panel, facts: Row) -> str:
+    x0, y0, x1, y1 = panel.box
+    if min(x1 - x0, y1 - y0) < facts["min_side"]:
+        return "panel-too-small"
+    return "kind-not-wanted" if facts["kinds"] and panel.kind not in facts["kinds"] else ""
+
+
+@contextlib.contextmanager
+def _detector(spec: Spec) -> Iterator[Detector]:
+    yield Detector(spec.panels.weights, spec.panels.confidence)
+
+
+STEP = Stage(
+    name="panels",
+    version=1,
+    scope="image",
+    schema=schema.PANELS,
+    key="panel_id",
+    inputs=(
+        Input("media", ("image_id", "figure_id", "md5"), content=("image",)),
+        Input("figures", ("figure_id", "caption")),
+    ),
+    spec_keys=(
+        "panels.weights", "panels.confidence", "panels.min_side", "panels.kinds", "panels.max_side", "panels.quality",
+    ),
+    units=units,
+    process=process,
+    setup=_detector,
+    extra=lambda spec: Detector(spec.panels.weights, spec.panels.confidence).fingerprint,
+)

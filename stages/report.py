@@ -1,0 +1,125 @@
+"""What a build has come to: the funnel, its losses, its scores, what the crawl saved. Text for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from pmcoa_build.engine.plan import Plan
+from pmcoa_build.engine.runner import total_counts
+from pmcoa_build.engine.stage import Row, Step
+from pmcoa_build.engine.state import State
+from pmcoa_build.pmc.media import is_raster
+
+_MAKES = {
+    "articles": ("article versions", "articles"), "figures": ("articles", "figures"), "screen": ("figures", "figures kept"),
+    "media": ("images", "images"), "panels": ("images", "panels"), "align": ("panels", "pairs"),
+    "dedupe": ("panels", "panels"), "shards": ("panels", "pairs published"),
+}
+
+
+def funnel(state: State) -> list[Row]:
+    """One row a stage: {"stage", "unit", "in", "out", "done", "filtered", "dead", "dropped"}; counts by reason."""
+    rows = []
+    snapshot = state.records("snapshot").get("all")
+    if snapshot:
+        facts = snapshot["facts"]
+        rows.append({"stage": "snapshot", "unit": "article versions", "makes": "selected", "in": facts["inventory_rows"],
+                     "out": snapshot["counts"]["done"], "done": snapshot["counts"]["done"],
+                     "filtered": facts["left_out"], "dead": {}, "dropped": {}})
+    for stage, (unit, makes) in _MAKES.items():
+        records = list(state.records(stage).values())
+        if not records:
+            continue
+        row = {"stage": stage, "unit": unit, "makes": makes, **total_counts(records),
+               "out": sum(record["output"]["rows"] for record in records), "dropped": _added(records, "dropped")}
+        rows.append(_screened(state, records, row) if stage == "screen" else row)
+    return rows
+
+
+def funnel_text(state: State) -> str:
+    """The funnel as a table, each loss with its reason."""
+    lines = [f"{'stage':10}{'in':>9}  {'':18}{'out':>9}"]
+    for row in funnel(state):
+        lines.append(f"{row['stage']:10}{row['in']:>9,}  {row['unit']:18}{row['out']:>9,}  {row['makes']}")
+        for outcome in ("filtered", "dead", "dropped"):
+            lines += [f"{'':12}- {count:>6,} {outcome:9}{reason}" for reason, count in sorted(row[outcome].items())]
+    return "\n".join(lines)
+
+
+def counts_line(counts: Row) -> str:
+    """in = done + filtered + dead, in one line."""
+    filtered, dead = sum(counts["filtered"].values()), sum(counts["dead"].values())
+    return f"{counts['in']:,} in = {counts['done']:,} done + {filtered:,} filtered + {dead:,} dead"
+
+
+def scores_text(state: State) -> str:
+    """The scores of the last evaluation."""
+    record = state.records("evaluate").get("all")
+    if not record or not record.get("table"):
+        return "No scores yet: the model has not been evaluated."
+    rows = pq.read_table(state.path(record["table"]["path"]), partitioning=None).to_pylist()
+    lines = [f"{'protocol':28}{'metric':18}{'value':>9}{'n':>7}"]
+    return "\n".join(lines + [f"{r['protocol']:28}{r['metric']:18}{r['value']:>9.3f}{r['n']:>7}" for r in rows])
+
+
+def savings(state: State) -> str:
+    """What the crawl did not have to fetch: XML of articles not kept, images of figures not kept."""
+    articles, media = (list(state.records(stage).values()) for stage in ("articles", "media"))
+    counts = total_counts(articles)
+    skipped = sum(counts["filtered"].values())
+    listed = fetched = size = 0
+    for record in articles:
+        table = pq.read_table(state.path(record["output"]["path"]), columns=["media"], partitioning=None)
+        listed += sum(is_raster(item["name"]) for row in table["media"].to_pylist() for item in row)
+    for record in media:
+        fetched += record["output"]["rows"]
+        size += record["output"]["bytes"]
+    mean = size / fetched if fetched else 0
+    return (
+        f"Saved: {skipped:,} XML files of articles that are not kept, and {listed - fetched:,} of {listed:,} images "
+        f"(about {(listed - fetched) * mean / 1e6:,.1f} MB at the mean size of those fetched) were not asked for."
+    )
+
+
+def status_line(state: State, step: Step, plan: Plan) -> str:
+    """One line a stage."""
+    records = state.records(step.name)
+    text = f"{step.name:10} {len([b for b in plan.blocks if b in records])}/{len(plan.blocks)} blocks"
+    counts = total_counts([records[block] for block in plan.blocks if block in records])
+    if counts["in"]:
+        text += f"; {counts_line(counts)}"
+    if plan.due:
+        text += f"; due: {len(plan.due)} ({plan.due[0].why})"
+    if plan.waiting:
+        text += f"; {len(plan.waiting)} wait for {next(iter(plan.waiting.values()))}"
+    return text
+
+
+def newer_dataset(state: State) -> str:
+    """A sentence when the model was trained on another dataset than the one published last, else ""."""
+    published, trained = (state.records(stage).get("all", {}).get("facts", {}) for stage in ("publish", "train"))
+    if trained.get("dataset_id") and published.get("dataset_id") != trained["dataset_id"]:
+        return f"The model was trained on dataset {trained['dataset_id'][:12]}; {published['dataset_id'][:12]} is newer."
+    return ""
+
+
+def _screened(state: State, records: list[Row], row: Row) -> Row:
+    """Figures that are kept, and every reason against the others (a figure may have several; the first counts)."""
+    kept, reasons = 0, {}
+    for record in records:
+        table = pq.read_table(state.path(record["output"]["path"]), columns=["keep", "reasons"], partitioning=None)
+        for item in table.to_pylist():
+            kept += item["keep"]
+            if item["reasons"]:
+                reasons[item["reasons"][0]] = reasons.get(item["reasons"][0], 0) + 1
+    return {**row, "out": kept, "done": kept, "filtered": reasons}
+
+
+def _added(records: list[Row], name: str) -> dict[str, int]:
+    total: dict[str, Any] = {}
+    for record in records:
+        for reason, count in record.get(name, {}).items():
+            total[reason] = total.get(reason, 0) + count
+    return total

@@ -1,0 +1,104 @@
+"""Stage 1, snapshot: what PMC holds on one day, and which of it is asked for.
+
+Reads the inventory of the bucket (checksummed parts, one request each), pins its date, selects article versions by
+id, date and sample, and cuts the selection into blocks. No article costs a request here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pmcoa_build.pmc.inventory import read_inventory, resolve
+
+from pmcoa_build import schema
+from pmcoa_build.engine.blocks import block_name, block_size, boundaries
+from pmcoa_build.engine.files import atomic
+from pmcoa_build.engine.stage import Row, Task, TaskContext, TaskOutput
+from pmcoa_build.errors import RunFailed
+from pmcoa_build.pmc.select import block_hashes, select
+from stages.source import open_source
+
+BLOCKS = pa.schema([
+    ("block", pa.string()), ("by", pa.string()), ("lower", pa.int64()), ("upper", pa.int64()), ("rows", pa.int64()),
+    ("hash", pa.string()),
+])
+
+
+def run(context: TaskContext) -> TaskOutput:
+    """Pin a snapshot, select from it, cut blocks."""
+    spec, previous = context.spec, (context.previous or {}).get("facts", {})
+    with open_source(spec) as source:
+        folder = _pinned(previous, context) or resolve(source.bucket, spec.source.snapshot)
+        name = f"inventory-{folder}-{hashlib.sha256(spec.source.url.encode()).hexdigest()[:12]}.parquet"
+        inventory = context.out / "snapshot" / name
+        if not inventory.exists():
+            _save(inventory, read_inventory(source.bucket, folder))
+    everything = pq.read_table(inventory, partitioning=None)
+    selected, left_out = select(everything, spec.select)
+    if not selected.num_rows:
+        raise RunFailed(
+            f"No article of the snapshot {folder} ({everything.num_rows:,} article versions) is selected: loosen [select]."
+        )
+    table = inventory
+    if selected.num_rows < everything.num_rows:
+        table = context.out / "snapshot" / f"selected-{folder}-{context.fingerprint[:12]}.parquet"
+        _save(table, selected)
+    blocks = _blocks(selected, _bounds(context))
+    cut = context.out / "snapshot" / f"blocks-{hashlib.sha256(str(blocks).encode()).hexdigest()[:12]}.parquet"
+    _save(cut, pa.Table.from_pylist(blocks, schema=BLOCKS))
+    facts = {
+        "folder": folder, "date": folder[:10], "url": spec.source.url, "inventory": _relative(inventory, context.out),
+        "blocks": _relative(cut, context.out), "inventory_rows": everything.num_rows, "left_out": left_out,
+    }
+    counts = {"in": selected.num_rows, "done": selected.num_rows, "filtered": {}, "dead": {}}
+    return TaskOutput(files=[inventory, cut], facts=facts, table=table, counts=counts)
+
+
+def _pinned(previous: Row, context: TaskContext) -> str | None:
+    """The folder of the pinned snapshot, unless it is to move or the spec names another."""
+    same_source = previous.get("url") == context.spec.source.url
+    free = context.spec.source.snapshot == "latest" and not context.update
+    return previous["folder"] if previous and same_source and free else None
+
+
+def _bounds(context: TaskContext) -> list[int]:
+    if context.previous is None:
+        return []
+    rows = pq.read_table(context.out / context.previous["facts"]["blocks"], partitioning=None).to_pylist()
+    return [row["lower"] for row in rows] + [rows[-1]["upper"]]
+
+
+def _blocks(selected: pa.Table, previous: list[int]) -> list[Row]:
+    pmcids = selected["pmcid"].to_numpy().astype("int64")
+    bounds = boundaries(pmcids, previous, block_size(len(pmcids)))
+    return [
+        {"block": block_name(lower), "by": "pmcid", "lower": lower, "upper": upper, "rows": rows, "hash": digest}
+        for (rows, digest), lower, upper in zip(block_hashes(selected, bounds), bounds, bounds[1:], strict=False)
+    ]
+
+
+def _save(path: Path, table: pa.Table) -> None:
+    with atomic(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd", row_group_size=64 * 1024, write_page_checksum=True)
+
+
+def _relative(path: Path, out: Path) -> str:
+    return str(path.relative_to(out))
+
+
+STEP = Task(
+    name="snapshot",
+    version=1,
+    inputs=(),
+    spec_keys=(
+        "source.url", "source.snapshot", "select.articles", "select.exclude", "select.query", "select.sample",
+        "select.since",
+    ),
+    run=run,
+    schema=schema.SNAPSHOT,
+    key="article",
+    defines_blocks=True,
+)
