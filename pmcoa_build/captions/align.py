@@ -107,17 +107,19 @@ def _lone(panel: PanelView, split: SplitCaption, caption: str) -> Paired:
 
 
 def _assign(panels: Sequence[PanelView], labels: Sequence[str]) -> list[int | None]:
-    """For each panel the place of its label in the caption, or None: the assignment with the highest worth."""
-    from scipy.optimize import linear_sum_assignment
-
+    """For each panel the place of its label in the caption, or None: the worthiest pairs first, each label once."""
     expected = _expected(panels, labels)
-    worth = [[_worth(p, labels, j, expected[i]) for j in range(len(labels))] for i, p in enumerate(panels)]
-    nothing = [0.0] * len(panels)
-    rows, columns = linear_sum_assignment([row + nothing for row in worth], maximize=True)
+    worths = [
+        (_worth(panel, labels, place, expected[i]), -i, -place)
+        for i, panel in enumerate(panels)
+        for place in range(len(labels))
+    ]
     ranks: list[int | None] = [None] * len(panels)
-    for i, j in zip(rows.tolist(), columns.tolist(), strict=True):
-        if j < len(labels) and worth[i][j] > 0:
-            ranks[i] = j
+    taken: set[int] = set()
+    for worth, i, place in sorted(worths, reverse=True):
+        if worth > 0 and ranks[-i] is None and -place not in taken:
+            ranks[-i] = -place
+            taken.add(-place)
     return ranks
 
 
@@ -127,9 +129,9 @@ def _worth(panel: PanelView, labels: Sequence[str], place: int, expected: float 
     read = _rank(panel.printed_label, labels)
     score = 0.5 if panel.label_score is None else panel.label_score
     if read is not None:
-        return order + (0.3 + score if read == place else -0.6 * score)
+        return order + (0.3 + score if read == place else -0.3 * score)
     if panel.printed_label and score >= SURE and _alike(panel.printed_label, labels):
-        return order - 0.5 * score
+        return order - 0.3 * score
     return order
 
 
