@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pmcoa_build import ids, schema
+from pmcoa_build.licenses import LICENSES
 
 METADATA = pa.schema(
     [field for field in schema.SHARDS if field.name != "image"] + [pa.field("split", pa.string(), nullable=False)]
@@ -140,7 +141,10 @@ def _described(
     names = figure["article"].to_pylist()
     numbers = [ids.parse_article_id(name) for name in names]
     dates = [snapshot_date if isinstance(snapshot_date, str) else snapshot_date[name] for name in names]
-    same = pc.fill_null(pc.equal(figure["license"], article["license_code"]), False)
+    known = {code: licence.url for code, licence in LICENSES.items()}
+    codes, own = figure["license"].to_pylist(), zip(
+        article["license_code"].to_pylist(), article["license_url"].to_pylist(), strict=True)
+    urls = [url if code == of and url else known.get(code) for code, (of, url) in zip(codes, own, strict=True)]
     extra = {
         "caption": figure["caption"],
         "article": figure["article"],
@@ -149,7 +153,7 @@ def _described(
         "modalities": pc.coalesce(screened["modalities"], pa.scalar([], schema.STRINGS)),
         "mentions": figure["mentions"],
         "license": figure["license"],
-        "license_url": pc.if_else(same, article["license_url"], pa.scalar(None, pa.string())),
+        "license_url": pa.array(urls, pa.string()),
         "attribution": figure["attribution"],
         "flags": _flags(rows, figure, screened, article),
         "source_url": pa.array([article_url(pmcid) for pmcid, _ in numbers], pa.string()),

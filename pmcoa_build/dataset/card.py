@@ -1,0 +1,112 @@
+"""The dataset card: README.md with the front matter that `datasets.load_dataset` and the Hub read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jinja2
+import pyarrow as pa
+
+from pmcoa_build import schema
+from pmcoa_build.dataset.stats import Statistics
+
+_SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"))
+
+COLUMNS = {
+    "image": "the panel cut out, or the whole figure where `kind` is `figure`",
+    "caption": "the whole caption of the figure",
+    "subcaption": "the part of the caption that is about this panel, verbatim",
+    "preamble": "what the caption says of all panels",
+    "panel_id": "article, image file and box: `PMC10009416.1/gr3.jpg#xywh=12,30,410,388`",
+    "figure_id": "article and id of the figure in its XML",
+    "article": "PMCID and version",
+    "pmid": "PubMed id",
+    "doi": "DOI of the article",
+    "bbox": "x0, y0, x1, y1 in pixels of the original image",
+    "width": "of the stored image, pixels",
+    "height": "of the stored image, pixels",
+    "label": "panel label, such as A",
+    "kind": "what the panel shows",
+    "modalities": "imaging modalities named in the caption",
+    "method": "how panel and text were paired: label, order, single, whole-caption, corrected",
+    "confidence": "of the pairing, 0 to 1",
+    "mentions": "sentences of the article that cite the figure",
+    "license": "licence of the figure",
+    "license_url": "where that licence stands",
+    "attribution": "the line to print beside the image",
+    "flags": "retracted, manuscript, historical-ocr, reprint, figure-rights, corrected, low-confidence",
+    "source_url": "the article at PMC",
+    "snapshot_date": "date of the PMC inventory that the row was taken from",
+    "journal": "journal",
+    "year": "year of publication",
+}
+
+
+def environment() -> jinja2.Environment:
+    """The templates of this package, with autoescape and undefined names as errors."""
+    templates = jinja2.Environment(
+        loader=jinja2.PackageLoader("pmcoa_build.dataset"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    templates.policies["json.dumps_kwargs"] = {"sort_keys": False}  # `datasets` takes the type from the first key
+    return templates
+
+
+def render_card(
+    statistics: Statistics,
+    funnel: Sequence[Mapping[str, Any]],
+    *,
+    name: str,
+    snapshot_date: str,
+    removed: Mapping[str, int],
+) -> str:
+    """README.md. `funnel`: {"stage","unit","in","done","filtered":{reason:n},"dead":{reason:n}} a stage; `removed`:
+    rows of earlier datasets that are no longer here, by reason."""
+    total = sum(statistics.rows.values())
+    licences = statistics.by["license"]
+    return environment().get_template("card.md").render(
+        name=name,
+        snapshot_date=snapshot_date,
+        statistics=statistics,
+        total=total,
+        size=next((label for bound, label in _SIZES if total < bound), "n>10M"),
+        hub_license="cc" if licences and all(code.startswith("CC") for code in licences) else "other",
+        features=_yaml_features(schema.SHARDS),
+        columns=COLUMNS,
+        funnel=[{**stage, "lost": losses(stage)} for stage in funnel],
+        removed=removed,
+        top=_top,
+    )
+
+
+def losses(stage: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """(reason, units) of a funnel stage, filtered and dead together, most first."""
+    both = Counter(stage["filtered"]) + Counter(stage["dead"])
+    return sorted(both.items(), key=lambda item: (-item[1], item[0]))
+
+
+def _top(counts: Mapping[str, int], most: int = 20) -> list[tuple[str, int]]:
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    rest = sum(n for _, n in ranked[most:])
+    return ranked[:most] + ([("others", rest)] if rest else [])
+
+
+def _yaml_features(schema_: pa.Schema) -> list[dict[str, Any]]:
+    """Features as the front matter writes them: name and dtype, or name and sequence."""
+    return [{"name": field.name, **_yaml_feature(field.type)} for field in schema_]
+
+
+def _yaml_feature(type_: pa.DataType) -> dict[str, Any]:
+    if type_ == schema.IMAGE:
+        return {"dtype": "image"}
+    if pa.types.is_fixed_size_list(type_):
+        return {"sequence": str(type_.value_type), "length": type_.list_size}
+    if pa.types.is_list(type_):
+        return {"sequence": str(type_.value_type)}
+    return {"dtype": "float32" if pa.types.is_float32(type_) else str(type_)}

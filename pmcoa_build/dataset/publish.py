@@ -1,0 +1,185 @@
+"""Put up `<out>/dataset`: everything that people expect of a dataset, in one atomic switch.
+
+The folder `<out>/dataset-<id>/` is made beside it, complete and on disk, before the link `<out>/dataset` moves to it; a
+crash at any point leaves either the old dataset or the new one. Data files are hard links to the recorded shards.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pmcoa_build import ids
+from pmcoa_build.dataset.card import render_card
+from pmcoa_build.dataset.croissant import croissant
+from pmcoa_build.dataset.gallery import render_gallery
+from pmcoa_build.dataset.groups import SPLITS
+from pmcoa_build.dataset.stats import statistics
+
+REMOVED = pa.schema([
+    pa.field("panel_id", pa.string(), nullable=False),
+    pa.field("article", pa.string(), nullable=False),
+    pa.field("reason", pa.string(), nullable=False),
+    pa.field("removed_in", pa.string(), nullable=False),
+])
+"""Rows that an earlier dataset had and this one has not; `removed_in`: snapshot date of the first without it."""
+
+CHANGED = "changed"
+"""Reason of rows that nobody gave another one for: the article or its panels' boxes changed."""
+
+TEMP = ".tmp~"
+
+
+@dataclass(frozen=True)
+class ShardFile:
+    """A recorded Parquet file of SHARDS rows. `sha256`: of the file, hex."""
+
+    split: str
+    path: Path
+    rows: int
+    bytes: int
+    sha256: str
+
+
+def publish(
+    out: Path,
+    shards: Sequence[ShardFile],
+    *,
+    name: str,
+    snapshot_date: str,
+    attribution: pa.Table,
+    funnel: Sequence[Mapping[str, Any]],
+    figures: Sequence[Mapping[str, Any]],
+    reasons: Mapping[str, str],
+) -> str:
+    """Publish the shards, in the order given, and return the DATASET_ID (16 hex digits, from the data alone).
+
+    `attribution`: attribution.ATTRIBUTION; `funnel`: see card.render_card; `figures`: see gallery.render_gallery;
+    `reasons`: why units (panel, image or article ids) are not in it, by id, for removed.parquet.
+    """
+    files = _named(shards)
+    content = "".join(f"{path} {shard.sha256}\n" for path, shard in files)
+    dataset_id = hashlib.sha256(content.encode()).hexdigest()[:16]
+    target = out / f"dataset-{dataset_id}"
+    counts = statistics((shard.split, shard.path) for _, shard in files)
+    removed = removed_rows(out / "dataset", [shard.path for _, shard in files], reasons, snapshot_date)
+    causes = dict(sorted(Counter(removed["reason"].to_pylist()).items()))
+    licences = [url for url in pc.unique(attribution["license_url"]).to_pylist() if url]
+    described = croissant(
+        [(shard.split, path, shard.sha256, shard.bytes) for path, shard in files],
+        name=name, dataset_id=dataset_id, snapshot_date=snapshot_date, licences=licences,
+    )  # fmt: skip
+    texts = {
+        "README.md": render_card(counts, funnel, name=name, snapshot_date=snapshot_date, removed=causes),
+        "croissant.json": json.dumps(described, indent=1, ensure_ascii=False) + "\n",
+        "gallery.html": render_gallery(figures, funnel, counts, name=name, snapshot_date=snapshot_date),
+        "DATASET_ID": dataset_id + "\n",
+    }
+    work = out / f".{target.name}.{os.getpid()}{TEMP}"
+    shutil.rmtree(work, ignore_errors=True)
+    try:
+        _assemble(work, files, texts, {"ATTRIBUTION.parquet": attribution, "removed.parquet": removed})
+        _move_in(work, target)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    _switch(out / "dataset", target)
+    return dataset_id
+
+
+def removed_rows(dataset: Path, files: Sequence[Path], reasons: Mapping[str, str], snapshot_date: str) -> pa.Table:
+    """REMOVED: what `dataset` (the folder published last, may be missing) held or listed, and `files` don't hold."""
+    if not dataset.exists():
+        return REMOVED.empty_table()
+    earlier = _panels(sorted((dataset / "data").glob("*.parquet")))
+    listed = pq.read_table(dataset / "removed.parquet", schema=REMOVED)
+    now = _panels(files)["panel_id"].combine_chunks()
+    gone = earlier.filter(pc.invert(pc.is_in(earlier["panel_id"], now)))
+    still = listed.filter(pc.invert(pc.is_in(listed["panel_id"], now)))
+    why = [_why(panel, reasons) for panel in gone["panel_id"].to_pylist()]
+    new = pa.table({
+        "panel_id": gone["panel_id"],
+        "article": gone["article"],
+        "reason": pa.array(why, pa.string()),
+        "removed_in": pa.array([snapshot_date] * len(gone), pa.string()),
+    }).cast(REMOVED)
+    return pa.concat_tables([still, new]).sort_by("panel_id")
+
+
+def _why(panel: str, reasons: Mapping[str, str]) -> str:
+    return reasons.get(panel) or reasons.get(ids.image_of(panel)) or reasons.get(ids.article_of(panel)) or CHANGED
+
+
+def _panels(files: Sequence[Path]) -> pa.Table:
+    names = pa.schema([("panel_id", pa.string()), ("article", pa.string())])
+    return pa.concat_tables([
+        names.empty_table(), *(pq.read_table(file, columns=names.names).cast(names) for file in files)
+    ])
+
+
+def _named(shards: Sequence[ShardFile]) -> list[tuple[str, ShardFile]]:
+    """(path in the dataset, shard); empty files only where a split has no other."""
+    named = []
+    for split in sorted({shard.split for shard in shards}, key=SPLITS.index):
+        own = [shard for shard in shards if shard.split == split]
+        kept = [shard for shard in own if shard.rows] or own[:1]
+        named += [(f"data/{split}-{i:05d}-of-{len(kept):05d}.parquet", shard) for i, shard in enumerate(kept)]
+    return named
+
+
+def _assemble(
+    work: Path, files: Sequence[tuple[str, ShardFile]], texts: Mapping[str, str], tables: Mapping[str, pa.Table]
+) -> None:
+    (work / "data").mkdir(parents=True)
+    for path, shard in files:
+        try:
+            os.link(shard.path, work / path)
+        except OSError:  # no hard links here, or another file system
+            shutil.copyfile(shard.path, work / path)
+            _sync(work / path)
+    for path, text in texts.items():
+        (work / path).write_text(text, "utf-8")
+        _sync(work / path)
+    for path, table in tables.items():
+        pq.write_table(table, work / path, compression="zstd", write_page_checksum=True)
+        _sync(work / path)
+    _sync(work / "data")
+    _sync(work)
+
+
+def _move_in(work: Path, target: Path) -> None:
+    """Rename the finished folder; where the same data are published already, renew what describes them."""
+    if target.exists():
+        for file in sorted(path for path in work.iterdir() if path.is_file()):
+            file.replace(target / file.name)
+        _sync(target)
+    else:
+        work.rename(target)
+    _sync(target.parent)
+
+
+def _switch(link: Path, target: Path) -> None:
+    """Point the relative link `link` at the folder beside it, in one rename."""
+    temporary = link.with_name(f"{link.name}.{os.getpid()}{TEMP}")
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(target.name)
+    temporary.replace(link)
+    _sync(link.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
