@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence as Many
+from itertools import pairwise
 
 from pmcoa_build.captions import clauses as cl
 from pmcoa_build.captions.clauses import Clauses, Span
@@ -83,7 +84,7 @@ class _Walk:
     def unmarked(self, start: int, end: int, kind: str) -> None:
         if not self.current:
             self.out.preamble.append((start, end))
-        elif self.in_tail or (start > self.last_home and kind and kind not in self.generic):
+        elif start > self.last_home and (self.in_tail or self.of_all() or (kind and kind not in self.generic)):
             self.in_tail = True
             self.out.tail.append((start, end))
         else:
@@ -91,9 +92,13 @@ class _Walk:
             self.out.give(self.current, start, end, self.text)
 
 
+    def of_all(self) -> bool:
+        return len(self.current) > 1 and len(self.current) == len(self.sequence.labels)
+
+
 def generic_kind(text: str, start: int) -> str:
     """"scale", "statistics", "abbreviations" or "see" for sentences that usually speak of all panels; else ""."""
-    for kind, pattern in cl._GENERIC.items():
+    for kind, pattern in cl.GENERIC.items():
         if pattern.match(text, start):
             return kind
     return ""
@@ -152,7 +157,7 @@ def _trails(text: str, start: int, end: int, markers: list[Marker]) -> bool:
 
 def _trailing(out: Clauses, text: str, start: int, end: int, markers: list[Marker], named: tuple[str, ...]) -> None:
     left = start
-    if _short([(a.end, b.start) for a, b in zip(markers, markers[1:], strict=False)], text, 7):
+    if _short([(a.end, b.start) for a, b in pairwise(markers)], text, 7):
         for match in cl._LEAD_IN.finditer(text, start, markers[0].start):
             if cl.trim(text, match.end(), markers[0].start):
                 left = match.end()
@@ -173,14 +178,25 @@ def _trailing(out: Clauses, text: str, start: int, end: int, markers: list[Marke
 def _leading(out: Clauses, text: str, start: int, end: int, markers: list[Marker], named: tuple[str, ...]) -> None:
     if not markers[0].opens:
         out.give(named, start, markers[0].start, text)
-    items = [(a.end, b.start) for a, b in zip(markers, markers[1:], strict=False)]
-    for marker, (left, right) in zip(markers, items, strict=False):
-        out.give(marker.labels, left, right, text)
+    items = []
+    for marker, following in pairwise(markers):
+        cut = _next_lead_in(text, marker.end, following.start)
+        out.give(marker.labels, marker.end, cut, text)
+        out.give(following.labels, cut, following.start, text)
+        items.append((marker.end, cut))
     last = markers[-1]
     shared = _shared_end(text, items, last.end, end)
     out.give(last.labels, last.end, shared, text)
-    if shared < end:
-        out.give(named, shared, end, text)
+    out.give(named, shared, end, text)
+
+
+def _next_lead_in(text: str, start: int, end: int) -> int:
+    """Where, between two leading markers, the lead-in of the second begins ("(a) control mice, and response to (b)"):
+    behind the last conjunction where a preposition stands before the marker; else `end`."""
+    if not cl.PREPOSITION_END.search(text, max(start, end - 12), end):
+        return end
+    cuts = [match.end() for match in cl._SPLIT.finditer(text, start, end)]
+    return cuts[-1] if cuts else end
 
 
 def _words(text: str, span: Span) -> list[str]:

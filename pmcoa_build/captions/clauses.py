@@ -25,19 +25,36 @@ _NOTHING = re.compile(r"[\s.,;:)\]]*$")
 _CUT_LEFT = re.compile(r"(?:[\s,;:.)\]|\u2013\u2014]|-\s)*(?:(?:and|or)\b)?[\s,;:]*")
 _SPLIT = re.compile(r"(?:[,;]\s*(?:and|or|while|whereas|but)?|\b(?:and|or|while|whereas|but))\s+")
 _GOES_ON = re.compile(rf"\s*(?:{_VERB}|with|without|in|at|of|from|on|for|after|before)\b")
+PREPOSITION_END = re.compile(rf"\b(?:{_PREPOSITION})\s*$")
 _LEAD_IN = re.compile(rf"(?:\b(?:{_PREPOSITION}|and|{_VERB})\s+|[=:]\s*)(?:the\s+|an?\s+)?", re.I)
-_ABBREVIATIONS = re.compile(r"\s*(?:Abbreviations?|Abbr|Key|Labels?|Legend)\b|\s*(?:[A-Za-z]{1,8}\s*[,=:]\s*[^,;=]{2,60}[;,.]\s*){2}")
-_GENERIC = {
-    "scale": re.compile(r"\s*(?:All\s+|The\s+|In\s+all\s+\w+,?\s+)?(?:(?:horizontal |vertical |white |black )?(?:scale[\s-]*)?bars?\b|"
-                        r"(?:original )?magnifications?\b|scales?\b|mag\.)", re.I),
-    "statistics": re.compile(r"\s*(?:\W*\s*[pP]\s*[<=\u2264>]|[*#\u2020\u2021\u00a7]|n\s*[=\u2265]|NS\b|n\.s\.|(?:all\s+|the\s+)?(?:data|values?|results?|"
-                             r"error bars?|bars|points|numbers|experiments?|statistic\w*|significan\w+|asterisks?|means?|"
-                             r"means? ?\u00b1)\b(?:(?!\.\s).){0,60}?\b(?:are|is|were|was|represent\w*|indicat\w*|denot\w*|show\w*|express\w*|from|"
-                             r"\u00b1|\+/-|sd|sem|p)\b|(?:unpaired|paired|student|two-way|one-way|anova|differences?)\b)", re.I),
-    "abbreviations": _ABBREVIATIONS,
-    "see": re.compile(r"\s*(?:See\s+(?:also|text|main|supp)|For\s+(?:details|more|further|abbreviations|controls|interpretation)|"
-                      r"Reproduced|Adapted|Reprinted|Modified|Images? (?:courtesy|were)|Please|Source data|Dashed|Colou?r)", re.I),
+_SAYS = r"(?:are|is|were|was|represent\w*|indicat\w*|denot\w*|show\w*|express\w*|depict\w*|mark\w*|from|\u00b1|\+/-|sd|sem|p)"
+GENERIC = {
+    "scale": re.compile(
+        r"\s*(?:all |the |in all \w+,? )?(?:(?:(?:horizontal|vertical|white|black) )?(?:scale[\s-]*)?bars?\b|"
+        r"(?:original )?magnifications?\b|scales?\b|mag\.)",
+        re.I,
+    ),
+    "statistics": re.compile(
+        r"\s*(?:\W*\s*p\s*[<=\u2264>]|p[ -]values?\b|[*#\u2020\u2021\u00a7]|n\s*[=\u2265]|ns\b|n\.s\.|presented are\b|"
+        r"(?:all |the )?(?:data|values?|results?|error bars?|bars|points|numbers|experiments?|statistic\w*|significan\w+|"
+        r"asterisks?|means?|medians?|simple regressions?|(?:box(?:es)?|box and whiskers?|whiskers?|violin) ?(?:plots?)?)"
+        rf"\b(?:(?!\.\s).){{0,60}}?\b{_SAYS}\b|"
+        r"(?:unpaired|paired|student|repeated measures|two-way|one-way|anova|differences? between)\b)",
+        re.I,
+    ),
+    "abbreviations": re.compile(
+        r"\s*(?:(?i:abbreviations?|abbr|key|legend)\b|(?:[^\W_][\w/+-]{0,12}\s*[,=:]\s*[^,;=]{2,60}[;,.]\s*){2})"
+    ),
+    "see": re.compile(
+        r"\s*(?:see (?:also|text|main|supp)|for (?:details|more|further|clarity|abbreviations|controls|interpretation)|"
+        r"additional (?:details|information)|(?:the )?(?:raw|source) data|reproduced|adapted|reprinted|modified (?:from|with)|"
+        r"images? (?:courtesy|were)|please|copyright|dashed|(?:the )?[xy][- ]ax[ie]s|"
+        r"(?:the )?(?:\w+ ){0,2}(?:\w+ and \w+ )?(?:lines?|circles?|dots|colou?rs?|shad\w+ areas?|areas?)"
+        r" (?:indicate|represent|show|denote|mark)s?\b)",
+        re.I,
+    ),
 }
+"""Kinds of sentence that usually speak of all panels when they stand at the end of a caption."""
 VIEW = re.compile(r"(?:\w+(?:al|ic|ed|ive|ous|ar|or|ior|ary|ine)|left|right|top|bottom|front|back|side|low|high|strong|weak|mild|WT|KO|"
                   r"early|late|first|second|upper|lower|male|female)$", re.I)
 
@@ -73,6 +90,13 @@ def trim(text: str, start: int, end: int) -> Span | None:
 
 
 def sentences(starts: list[int], sequence: Sequence, length: int) -> list[Span]:
-    """The caption cut at its sentence starts and at the markers that open a clause."""
-    cuts = sorted({*starts, *(m.start for m in sequence.markers if m.opens)})
-    return list(zip(cuts, [*cuts[1:], length], strict=True))
+    """The caption cut at its sentence starts and at the markers that open a clause; not at the items of a group with
+    one lead-in ("(A–C) Diagrams of: (A) genes; (B) hits and (C) both")."""
+    cuts = set(starts)
+    group: tuple[str, ...] = ()
+    for marker in sequence.markers:
+        if marker.opens and (marker.start in cuts or not set(marker.labels) < set(group)):
+            cuts.add(marker.start)
+            group = marker.labels
+    edges = sorted(cuts)
+    return list(zip(edges, [*edges[1:], length], strict=True))

@@ -37,6 +37,7 @@ class Marker(NamedTuple):
 PREFIX = r"(?:(?:[Pp]anels?|[Ii]mages?|[Pp]arts?|[Ff]igs?\.?|[Ff]igures?|[Rr]ows?|[Cc]olumns?|[Pp]lates?)\s+)?"
 _PAREN = re.compile(r"[(\[\uff08]([^()\[\]\uff08\uff09]{1,60})[)\]\uff09]")
 _PURE = re.compile(rf"\s*{PREFIX}({LIST})\s*(?:panels?)?\s*[.:,;]?\s*$")
+_WORDED = re.compile(r"\s*[Pp]anels?\s")
 _HEAD = re.compile(rf"\s*{PREFIX}({LIST})(?:\s*[,;:.]\s*\S|\s+(?:top|bottom|left|right|upper|lower|middle|cent\w+|inset|"
                    r"arrow\w*|panel\w*|and inset|in |\u00d7|black|white|red|blue|green)).*$", re.S)
 _EXTRA_HEAD = re.compile(rf"\s*{PREFIX}{LIST}(?=[\s,;:.])")
@@ -62,7 +63,7 @@ _INNER = re.compile(
 _RPAREN = re.compile(rf"(?<![(\[\w{DASHES}/])({LIST})\)[.,:]?(?=\s|$)")
 _GLUED = re.compile(r"(?<=[a-z])([A-Z])\)\s(?=[A-Z])")
 _WORD = re.compile(rf"\b((?:[Ii]n\s+)?[Pp]anels?)\s+\(?({LIST})\)?(?![\w(])")
-_MENTION = re.compile(rf"\b(?:in|on|for|of|from|see|to)\s+({LIST})(?=[\s.,;:)]|$)")
+_MENTION = re.compile(rf"\b(?:in|on|for|of|from|see|to)\s+(?!a\s+[^\W\d_]|I\b|a\s+\d)({LIST})(?=[\s.,;:)]|$)")
 _FIGURE_HEAD = re.compile(rf"\s*(?:Supplementary\s+)?(?:Fig\.?|Figure)\s*S?\d+\s*({LIST})\s*[.:]")
 _CITED = re.compile(
     r"\b(?:(?:(?:figs?|eqs?|refs?|tabs?|nos?)\.?|figures?|tables?|movies?|videos?|schemes?|files?)(?:\s+S?\d+)?[\s,]*|"
@@ -72,7 +73,7 @@ _CITED = re.compile(
 )
 _FIGURE = re.compile(r"\b(?:figs?\.?|figures?|tables?|eqs?\.?|movies?|videos?|vitamin|hepatitis)(?:\s+S?\d+)?[\s,]*$", re.I)
 CITES = re.compile(r"\b(?:in|of|than|from|to|for|by|like|as|with|see|cf\.?)\s*$", re.I)
-BOUNDARY = re.compile(r"[.!?](?:[\"\u201d\u2019')\]]{0,2})(?:\s+|(?=[(\[][A-Za-z]\b|[A-Z][a-z]{2}|[A-Z][.):,]))|\n+")
+BOUNDARY = re.compile(r"[.!?](?:[\"\u201d\u2019')\]]{0,2})(?:\s+|(?=[(\[][A-Za-z]\b|[A-Z][a-z]{2}|[A-Z]{2,}\s|[A-Z][.):,]))|\n+")
 _ABBREVIATED = re.compile(
     r"(?:\b(?:[Ff]igs?|vs|e\.g|i\.e|cf|ca|al|[Nn]o|[Nn]os|approx|[Ss]t|Dr|Prof|sp|spp|var|subsp|resp|[Ee]q|[Ee]qs|[Rr]efs?|"
     r"[Cc]at|[Ss]upp?l|[Tt]ab|[Mm]ag|orig|inc|Inc|Ltd|Co|[Vv]ol|pp|nov|gen|cv|min|max|avg|Exp|Suppl))$"
@@ -146,7 +147,8 @@ def _in_brackets(text: str, starts: list[int]) -> Iterator[Marker]:
                 text[max(0, start - 2) : start] == "; "
                 and (previous >= starts[bisect_right(starts, start) - 1] or start - starts[bisect_right(starts, start) - 1] > 60)
             )
-            yield Marker(start, stop, found, "paren", 1.0 if opens else 0.8, opens)
+            style = "word" if _WORDED.match(match[1]) else "paren"
+            yield Marker(start, stop, found, style, 1.0 if opens else 0.8, opens)
             previous = start
         else:
             named = _EXTRA_HEAD.match(match[1]) if form == "head" else None
@@ -221,7 +223,7 @@ def candidates(text: str, starts: list[int]) -> list[Marker]:
     found = list(_in_brackets(text, starts))
     found += _at_starts(text, starts)
     found += _elsewhere(text)
-    found = [m for m in found if m.labels and (m.opens or m.style in ("paren", "extra") or not _CITED.search(text, max(0, m.start - 14), m.start))]
+    found = [m for m in found if m.labels and (m.opens or m.style in ("paren", "extra") or text[m.start] in "([" or not _CITED.search(text, max(0, m.start - 14), m.start))]
     found = [m if m.opens else m._replace(cited=bool(CITES.search(text, max(0, m.start - 8), m.start))) for m in found]
     kept: list[Marker] = []
     for marker in sorted(found, key=lambda m: (m.start, -m.strength)):

@@ -37,7 +37,8 @@ def believe(markers: list[Marker]) -> Sequence:
             found.append((score, homes))
     if not found:
         return EMPTY
-    earliest = min(min(home.start for home in homes.values()) for _, homes in found)
+    sure = [min(h.start for h in homes.values()) for _, homes in found if all(h.strength >= 0.5 for h in homes.values())]
+    earliest = min(sure, default=-1)
     best = max(found, key=lambda f: f[0] + (2.0 if min(home.start for home in f[1].values()) == earliest else 0.0))
     return _settle(markers, best[1])
 
@@ -73,12 +74,12 @@ def _chain(table: Table, other: Table, kind: str) -> Homes:
     homes: Homes = {}
     position = -1
     while True:
-        home = _home(table, place, position, homes)
+        home = _home(table, place, position)
         if home is not None and home.style in ("bare", "loose") and home.strength < 0.5 and homes:
             alike = any(h.style in ("bare", "loose") for h in homes.values())
             if not alike and not any(m.strength >= 0.8 for m in table.get(place + 1, [])):
                 home = None
-        if home is None and homes:
+        if home is None and homes and all(h.strength >= 0.5 for h in homes.values()):
             slips = [m for m in other.get(place, []) if m.opens and m.strength >= 0.85 and m.start > position]
             home = slips[0] if slips else None
         if home is not None:
@@ -93,17 +94,17 @@ def _chain(table: Table, other: Table, kind: str) -> Homes:
         place += 1
 
 
-def _home(table: Table, place: int, position: int, homes: Homes) -> Marker | None:
-    """The candidate that introduces the label: the first sure one ("as in (C)" only where nothing else is), else a
+def _home(table: Table, place: int, position: int) -> Marker | None:
+    """The candidate that introduces the label: the first sure one, or one that opens a clause where the next label
+    does not stand between ("(B) as in (C). (C) …", but "In (A) dorsal, (B) ventral view. (A) taken in 2012"); else a
     weak one in its turn."""
     here = table.get(place, [])
     strong = [m for m in here if m.strength >= 0.5]
     if strong:
         first = strong[0]
-        within = any(label in homes and homes[label].opens and homes[label] is not first for label in first.labels)
-        if first.opens or not (first.cited or within):
-            return first
-        return next((m for m in strong if m.opens), first)
+        opening = next((m for m in strong if m.opens), first)
+        following = [m.start for m in table.get(place + 1, []) if m.strength >= 0.5]
+        return first if any(first.start < start < opening.start for start in following) else opening
     weak = [m for m in here if m.start > position]
     if not weak:
         return None

@@ -7,6 +7,7 @@ the sequence of labels that explains them (sequence.py), hand each clause to its
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,9 @@ from pmcoa_build.captions.clauses import Span, trim
 
 LONGEST = 20_000
 """Characters looked at; what stands behind goes to the tail (the longest captions of PMC have some 10,000)."""
+
+_APPENDED = re.compile(r"10\.\d{4,9}/\S{1,40}?Fig(?:ure|\.) ?\d")
+"""The legend of a source-data file run into the caption: its letters are not this figure's panels (eLife)."""
 
 
 @dataclass(frozen=True)
@@ -48,14 +52,15 @@ class SplitCaption:
 
 def split_caption(text: str) -> SplitCaption:
     """Divide a caption. Never raises on any text; without believable labels the whole caption is the preamble."""
-    looked = text[:LONGEST]
+    appended = _APPENDED.search(text)
+    looked = text[: min(LONGEST, appended.start() if appended else LONGEST)]
     starts = markers.boundaries(looked)
     believed = sequence.believe(markers.candidates(looked, starts))
     if not believed.labels:
         return SplitCaption(text.strip())
     clauses = assign(looked, starts, believed)
-    if len(text) > LONGEST:
-        clauses.tail.append((LONGEST, len(text)))
+    if len(text) > len(looked):
+        clauses.tail.append((len(looked), len(text)))
     groups: dict[tuple[Span, ...], list[str]] = {}
     for label in believed.labels:
         groups.setdefault(tuple(sorted(clauses.of.get(label, []))), []).append(label)
