@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pmcoa_build import spec as specs
-from pmcoa_build.engine import care, state as states
+from pmcoa_build.engine import care
+from pmcoa_build.engine import state as states
 from pmcoa_build.engine.plan import Plan, plan_all
 from pmcoa_build.engine.runner import Options, Run, Stop, Summary, run_step, world_of
 from pmcoa_build.errors import RunFailed, UsageError
@@ -46,9 +47,10 @@ def run(names: Sequence[str], options: argparse.Namespace) -> int:
         working = Run(steps, spec, state, chosen, stop)
         for step in steps:
             if step.name in names:
-                print(_line(run_step(working, step), dry=chosen.dry_run), flush=True)
-    if "media" in names and not chosen.dry_run:
-        print(reports.savings(state), flush=True)
+                summary = run_step(working, step)
+                print(_line(summary, dry=chosen.dry_run), flush=True)
+                if step.name == "media" and summary.committed:
+                    print(reports.savings(state), flush=True)
     return 0
 
 
@@ -80,7 +82,7 @@ def status(options: argparse.Namespace) -> int:
     states.check_identity(state)
     steps = pipeline()
     print(f"Build {spec.build.name}: data in {_shown(state.out)}, records in {_shown(state.folder)}")
-    plans = plan_all(steps, spec, world_of(steps, state))
+    plans, _ = plan_all(steps, spec, world_of(steps, state))
     for step in steps:
         print(reports.status_line(state, step, plans[step.name]))
     for step in steps:
@@ -98,7 +100,7 @@ def why(options: argparse.Namespace) -> int:
     state, steps = states.of(spec), pipeline()
     if options.stage not in NAMES:
         raise UsageError(f"{options.stage!r} is no stage; stages are {', '.join(NAMES)}.")
-    plan: Plan = plan_all(steps, spec, world_of(steps, state))[options.stage]
+    plan = plan_all(steps, spec, world_of(steps, state))[0][options.stage]
     record = state.records(options.stage).get(options.block)
     if options.block not in plan.blocks and record is None:
         raise UsageError(f"{options.stage} has no block {options.block!r}; it has {', '.join(plan.blocks[:8])} …")

@@ -10,13 +10,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
+from pmcoa_build.figures.detector import Detector, Panel
+
 from pmcoa_build import ids, schema
 from pmcoa_build.captions.split import split_caption
 from pmcoa_build.engine.stage import Input, Result, Row, Stage, Tables, Unit
 from pmcoa_build.errors import UnitLost
 from pmcoa_build.figures.crops import encode_crop
 from pmcoa_build.figures.decode import decode_image
-from pmcoa_build.figures.detector import Detector, Panel
 from pmcoa_build.spec import Spec
 
 
@@ -40,7 +41,8 @@ def process(unit: Unit, content: Mapping[str, Row], detector: Detector) -> Resul
     """The panels of one image, in reading order."""
     rgb = decode_image(content["media"]["image"]["bytes"]).rgb
     found = detector.detect(rgb, labels=unit.facts["labels"]).panels
-    rows, dropped = [], Counter[str]()
+    rows: list[Row] = []
+    dropped = Counter[str]()
     for panel in found:
         reason = _unwanted(panel, unit.facts)
         if reason:

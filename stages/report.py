@@ -13,9 +13,14 @@ from pmcoa_build.engine.state import State
 from pmcoa_build.pmc.media import is_raster
 
 _MAKES = {
-    "articles": ("article versions", "articles"), "figures": ("articles", "figures"), "screen": ("figures", "figures kept"),
-    "media": ("images", "images"), "panels": ("images", "panels"), "align": ("panels", "pairs"),
-    "dedupe": ("panels", "panels"), "shards": ("panels", "pairs published"),
+    "articles": ("article versions", "articles"),
+    "figures": ("articles", "figures"),
+    "screen": ("figures", "figures kept"),
+    "media": ("images", "images"),
+    "panels": ("images", "panels"),
+    "align": ("panels", "pairs"),
+    "dedupe": ("panels", "panels"),
+    "shards": ("panels", "pairs published"),
 }
 
 
@@ -24,10 +29,11 @@ def funnel(state: State) -> list[Row]:
     rows = []
     snapshot = state.records("snapshot").get("all")
     if snapshot:
-        facts = snapshot["facts"]
-        rows.append({"stage": "snapshot", "unit": "article versions", "makes": "selected", "in": facts["inventory_rows"],
-                     "out": snapshot["counts"]["done"], "done": snapshot["counts"]["done"],
-                     "filtered": facts["left_out"], "dead": {}, "dropped": {}})
+        facts, done = snapshot["facts"], snapshot["counts"]["done"]
+        rows.append({
+            "stage": "snapshot", "unit": "article versions", "makes": "selected", "in": facts["inventory_rows"],
+            "out": done, "done": done, "filtered": facts["left_out"], "dead": {}, "dropped": {},
+        })
     for stage, (unit, makes) in _MAKES.items():
         records = list(state.records(stage).values())
         if not records:
@@ -100,14 +106,16 @@ def status_line(state: State, step: Step, plan: Plan) -> str:
 def newer_dataset(state: State) -> str:
     """A sentence when the model was trained on another dataset than the one published last, else ""."""
     published, trained = (state.records(stage).get("all", {}).get("facts", {}) for stage in ("publish", "train"))
-    if trained.get("dataset_id") and published.get("dataset_id") != trained["dataset_id"]:
-        return f"The model was trained on dataset {trained['dataset_id'][:12]}; {published['dataset_id'][:12]} is newer."
+    ours, newest = trained.get("dataset_id"), published.get("dataset_id")
+    if ours and newest and ours != newest:
+        return f"The model was trained on dataset {ours[:12]}; {newest[:12]} is newer."
     return ""
 
 
 def _screened(state: State, records: list[Row], row: Row) -> Row:
     """Figures that are kept, and every reason against the others (a figure may have several; the first counts)."""
-    kept, reasons = 0, {}
+    kept = 0
+    reasons: dict[str, int] = {}
     for record in records:
         table = pq.read_table(state.path(record["output"]["path"]), columns=["keep", "reasons"], partitioning=None)
         for item in table.to_pylist():

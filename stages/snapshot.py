@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pmcoa_build.pmc.inventory import read_inventory, resolve
 
 from pmcoa_build import schema
 from pmcoa_build.engine.blocks import block_name, block_size, boundaries
 from pmcoa_build.engine.files import atomic
 from pmcoa_build.engine.stage import Row, Task, TaskContext, TaskOutput
 from pmcoa_build.errors import RunFailed
+from pmcoa_build.pmc.inventory import read_inventory, resolve
 from pmcoa_build.pmc.select import block_hashes, select
 from stages.source import open_source
 
@@ -40,7 +40,7 @@ def run(context: TaskContext) -> TaskOutput:
     selected, left_out = select(everything, spec.select)
     if not selected.num_rows:
         raise RunFailed(
-            f"No article of the snapshot {folder} ({everything.num_rows:,} article versions) is selected: loosen [select]."
+            f"None of the {everything.num_rows:,} article versions of the snapshot {folder} is selected: loosen [select]."
         )
     table = inventory
     if selected.num_rows < everything.num_rows:

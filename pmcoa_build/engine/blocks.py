@@ -6,6 +6,7 @@ beyond the last boundary open new blocks, and a block that has doubled is split.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -36,7 +37,7 @@ def boundaries(ids: NDArray[np.int64], previous: Sequence[int], size: int) -> li
     if not previous and not len(distinct):
         return [0, 1]
     result: list[int] = []
-    for lower, upper in zip(kept, kept[1:], strict=False):
+    for lower, upper in itertools.pairwise(kept):
         inside = distinct[np.searchsorted(distinct, lower) : np.searchsorted(distinct, upper)]
         result += [lower] if len(inside) <= 2 * size else [lower, *_cuts(inside, size)]
     beyond = distinct[np.searchsorted(distinct, kept[-1]) :]

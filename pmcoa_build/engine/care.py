@@ -12,7 +12,6 @@ from pmcoa_build.engine.stage import Row
 from pmcoa_build.engine.state import IDENTITY, State
 from pmcoa_build.errors import UsageError
 
-
 UNFINISHED = "UNFINISHED"
 """A file of this name marks a folder whose work goes on in the next run (a training): `gc` leaves it alone."""
 
@@ -81,7 +80,7 @@ def collect(state: State, stages: Sequence[str]) -> tuple[int, int]:
 
 
 def ask_retry(state: State, stages: Sequence[str], reason: str) -> int:
-    """Mark all blocks with lost units (for `reason`, or any but choices) as due. Returns how many. UsageError: unknown."""
+    """Mark blocks with units lost for `reason` ("" = with dead units) as due; returns how many. Raises UsageError."""
     if reason and reason not in reasons.REASONS:
         raise UsageError(f"{reason!r} is no reason; reasons are {', '.join(sorted(reasons.REASONS))}.")
     marked = 0

@@ -100,8 +100,8 @@ def _dask(where: str | int, site: Site, jobs: Iterator[Job], tick: Callable[[int
                 receipt = future.result()
             except KilledWorker:
                 raise RunFailed(
-                    f"{site.stage.name}: block {job.due.block} or one beside it killed its worker (out of memory, or a crash "
-                    "in a library); what was finished is committed. Run again with --set run.on=sync to see which."
+                    f"{site.stage.name}: block {job.due.block} or one beside it killed its worker (out of memory, or a "
+                    "crash in a library); what was finished is committed. Run again with --on sync to see which."
                 ) from None
             tick(receipt["counts"]["in"])
             yield job, receipt

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pmcoa_build.engine.files import canonical, combined
@@ -58,12 +58,16 @@ class World:
     now: float
 
 
-def plan_all(steps: Sequence[Step], spec: Spec, world: World) -> dict[str, Plan]:
-    """The plan of each step of a pipeline (in its order)."""
+def plan_all(steps: Sequence[Step], spec: Spec, world: World) -> tuple[dict[str, Plan], World]:
+    """The plan of each step of a pipeline (in its order), and the world without records of blocks that are no more."""
     plans: dict[str, Plan] = {}
     for step in steps:
-        plans[step.name] = plan(step, spec, world, {name: item.stale for name, item in plans.items()})
-    return plans
+        plans[step.name] = made = plan(step, spec, world, {name: item.stale for name, item in plans.items()})
+        records = world.records.get(step.name, {})
+        current = {block: records[block] for block in made.blocks if block in records}
+        if not made.waiting:
+            world = replace(world, records={**world.records, step.name: current})
+    return plans, world
 
 
 def plan(step: Step, spec: Spec, world: World, stale: Mapping[str, frozenset[str]]) -> Plan:
@@ -101,7 +105,8 @@ def settings_of(step: Step, spec: Spec) -> Row:
 def spec_value(spec: Spec, key: str) -> str:
     """A spec value as text; a file named by it counts by its content, a folder by its name."""
     value = spec.value(key)
-    return canonical([_with_content(item) for item in value] if isinstance(value, tuple) else _with_content(value)).decode()
+    told = [_with_content(item) for item in value] if isinstance(value, tuple) else _with_content(value)
+    return canonical(told).decode()
 
 
 def _with_content(value: object) -> object:

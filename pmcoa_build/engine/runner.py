@@ -114,8 +114,8 @@ def run_step(run: Run, step: Step) -> Summary:
     Raises StaleUpstream when an earlier stage has to run first, RunFailed when too much is dead, Interrupted.
     """
     started = time.monotonic()
-    world = world_of(run.pipeline, run.state)
-    plan = plan_all(_with_ancestors(step, run.pipeline), run.spec, world)[step.name]
+    plans, world = plan_all(_with_ancestors(step, run.pipeline), run.spec, world_of(run.pipeline, run.state))
+    plan = plans[step.name]
     due = _chosen(run, step, plan, world)
     reasons = tuple((item.block, item.why) for item in due)
     if run.options.dry_run:
@@ -213,7 +213,8 @@ def _source(run: Run, name: str, world: World, due: Due) -> Source:
         table = _block_table(run.state, records["all"])[due.block]
         path = run.state.path(records["all"]["table"]["path"])
         return Source(name, (path,), upstream.key, upstream.schema, (table["by"], table["lower"], table["upper"]))
-    outputs = [records[block].get("output") or records[block]["table"] for block in used_blocks(records, due.upstream_blocks)]
+    used = [records[block] for block in used_blocks(records, due.upstream_blocks)]
+    outputs = [record.get("output") or record["table"] for record in used]
     return Source(name, tuple(run.state.path(item["path"]) for item in outputs), upstream.key, upstream.schema)
 
 

@@ -7,7 +7,7 @@ do not declare cannot make them run again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -103,13 +103,13 @@ class Finish:
 class Stage:
     """A step that works unit by unit.
 
-    `version` is bumped by the author whenever rows change for the same input. `units(tables, spec, block)` and
-    `process(unit, content, resource)` are pure but for the resource (a bucket, a detector) that `setup` opens once a
-    worker. `process` raises UnitLost for a unit that cannot be done. `partition` gives own blocks in place of the
-    snapshot's; `finish` sees all rows of a block at once and may fill columns, never add, drop or move rows.
-    `open_writer` replaces the engine's Parquet writer where others read the files; `rows_a_group` is the most rows of
-    a row group: small, so that single images are read without their neighbours.
-    `extra(spec)` is hashed into every unit (the detector's weights). `committed(resource)` runs after each commit.
+    `version` is bumped by the author whenever rows change for the same input. `units(tables, spec, block)` gives units
+    in a fixed order, which is that of the rows. `units` and `process(unit, content, resource)` are pure but for the
+    resource (a bucket, a detector) that `setup` opens once a worker; `process` raises UnitLost for a unit that cannot
+    be done. `partition` gives own blocks in place of the snapshot's; `finish` sees all rows of a block at once and may
+    fill columns, never add, drop or move rows. `open_writer` and `row_groups` (which cuts a stream of tables anew)
+    replace the engine's layout where others read the files. `extra(spec)` is hashed into every unit (the detector's
+    weights). `committed(resource)` runs after each commit.
     """
 
     name: str
@@ -128,7 +128,7 @@ class Stage:
     finish: Callable[[pa.Table, Finish], pa.Table] | None = None
     committed: Callable[[Any], None] | None = None
     open_writer: Callable[[Path, pa.Schema], Any] | None = None
-    rows_a_group: int = 64
+    row_groups: Callable[[Iterable[pa.Table]], Iterator[pa.Table]] | None = None
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,9 @@ from pmcoa_build.spec import Spec
 
 log = logging.getLogger(__name__)
 
+ROWS_A_GROUP = 64
+"""Rows in a row group of a block: few, so that single images are read without many neighbours."""
+
 
 @dataclass(frozen=True)
 class Source:
@@ -77,7 +80,7 @@ class _Block:
 def run_block(stage: Stage, spec: Spec, job: Job, resource: Any, tick: Callable[[int], None]) -> Row:
     """Work on one block and return its receipt (a record without `run`). Files are written, nothing is recorded."""
     tables = {source.stage: _read(stage, source) for source in job.sources}
-    units = sorted(stage.units(tables, spec, job.due.block), key=lambda unit: unit.id)
+    units = stage.units(tables, spec, job.due.block)
     base = unit_base(job.due.inputs)
     prints = [hashlib.sha256(base + files.canonical([unit.id, unit.facts])).digest()[:16] for unit in units]
     block = _Block(stage, spec, job, _open_previous(job), _Contents(stage, job.sources))
@@ -209,12 +212,13 @@ def _write(block: _Block, tables: Mapping[str, pa.Table], outcomes: Iterator[Don
     name = f"{job.due.block}-{fingerprint(job.due.inputs, job.salt)[:12]}"
     data, ledger = (job.out / stage.name / f"{name}{ending}" for ending in (".parquet", ".units.parquet"))
     tally = _Tally()
-    batches = files.batches((row for done in outcomes for row in tally.add(done)), stage.schema, stage.rows_a_group)
+    batches = files.batches((row for done in outcomes for row in tally.add(done)), stage.schema, ROWS_A_GROUP)
     if stage.finish is not None:
         before = previous.table() if previous is not None else None
         whole = pa.concat_tables([stage.schema.empty_table(), *batches])
         batches = iter([stage.finish(whole, Finish(tables, before, block.content.row, block.spec))])
-    written = files.write_block(data, stage.schema, stage.key, batches, stage.open_writer)
+    groups = stage.row_groups(batches) if stage.row_groups else batches
+    written = files.write_block(data, stage.schema, stage.key, groups, stage.open_writer)
     files.write_block(ledger, UNITS, "unit", files.batches(tally.ledger, UNITS, 10_000))
     columns = written.columns()
     return {

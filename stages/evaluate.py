@@ -1,0 +1,34 @@
+"""Stage 12, evaluate: what the trained model can do, on pairs of the test split that it never saw."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pmcoa_build import schema
+from pmcoa_build.engine.files import atomic
+from pmcoa_build.engine.stage import Input, Task, TaskContext, TaskOutput
+
+
+def run(context: TaskContext) -> TaskOutput:
+    """Retrieval on 200 seeded test pairs with distinct texts, both ways."""
+    from pmcoa_build.clip.evaluate import evaluate
+
+    trained = context.upstream["train"]["all"]["facts"]
+    dataset, model = context.out / f"dataset-{trained['dataset_id']}", context.out / trained["model"]
+    rows = evaluate(dataset, model, n=200, seed=context.spec.train.seed)
+    path = context.out / "evaluate" / f"scores-{context.fingerprint[:12]}.parquet"
+    with atomic(path) as temporary:
+        pq.write_table(pa.Table.from_pylist(rows, schema=schema.EVALUATE), temporary, write_page_checksum=True)
+    return TaskOutput([], {"model": trained["model"]}, table=path)
+
+
+STEP = Task(
+    name="evaluate",
+    version=1,
+    inputs=(Input("train", ("facts",)),),
+    spec_keys=("train.seed",),
+    run=run,
+    schema=schema.EVALUATE,
+    key="metric",
+)

@@ -1,0 +1,77 @@
+"""`separate`: one figure at a time, without a build: panels, labels, kinds, and each panel's part of the caption."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pmcoa_build.captions.align import PanelView, pair
+from pmcoa_build.captions.split import SplitCaption, split_caption
+from pmcoa_build.errors import UnitLost, UsageError
+from pmcoa_build.figures.decode import decode_image
+from pmcoa_build.figures.detector import Detector, Separation
+
+Row = dict[str, Any]
+
+
+@functools.lru_cache(maxsize=1)
+def _detector() -> Detector:
+    return Detector()
+
+
+def separate_figure(line: Row, base: Path) -> Row:
+    """The output line of one input line; its image path is relative to `base`."""
+    try:
+        data = (base / line["image"]).read_bytes()
+    except OSError as error:
+        return {"id": line["id"], "error": f"{line['image']}: {error.strerror}"}
+    try:
+        rgb = decode_image(data).rgb
+    except UnitLost as error:
+        return {"id": line["id"], "error": str(error)}
+    caption = line.get("caption") or ""
+    split = split_caption(caption)
+    found = _detector().detect(rgb, labels=split.labels)
+    height, width = rgb.shape[:2]
+    return {
+        "id": line["id"], "width": width, "height": height, "panels": _panels(found, split, caption, width, height),
+        "candidates": [{"box": list(box), "score": round(score, 4)} for box, score in found.candidates],
+        "preamble": split.preamble, "tail": split.tail,
+    }
+
+
+def _panels(found: Separation, split: SplitCaption, caption: str, width: int, height: int) -> list[Row]:
+    views = [PanelView(panel.box, panel.label, panel.label_score) for panel in found.panels]
+    paired = pair(views, split, caption, width=width, height=height)
+    return [
+        {
+            "box": list(panel.box), "score": round(panel.score, 4), "label": made.label or panel.label,
+            "label_score": panel.label_score, "kind": panel.kind, "subcaption": made.subcaption, "method": made.method,
+            "confidence": round(made.confidence, 4),
+        }
+        for panel, made in zip(found.panels, paired, strict=True)
+    ]
+
+
+def show(images: Sequence[Path], folder: Path) -> int:
+    """Draw the panels of each image into `folder`, as PNG."""
+    from PIL import Image
+
+    from pmcoa_build.figures.overlay import draw_separation
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in images:
+        try:
+            rgb = decode_image(path.read_bytes()).rgb
+        except OSError as error:
+            raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
+        except UnitLost as error:
+            sys.stderr.write(f"{path}: {error}\n")
+            continue
+        target = folder / f"{path.stem}.png"
+        Image.fromarray(draw_separation(rgb, _detector().detect(rgb).panels)).save(target)
+        print(target)
+    return 0

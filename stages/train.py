@@ -1,0 +1,60 @@
+"""Stage 11, train: PMC-CLIP on the published dataset.
+
+A training is pinned to the dataset that it began with and finishes on it, also after a kill and a newer publication.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+
+from pmcoa_build.engine.care import UNFINISHED
+from pmcoa_build.engine.files import write_atomic
+from pmcoa_build.engine.stage import Input, Row, Task, TaskContext, TaskOutput
+from pmcoa_build.spec import TrainKeys
+
+_KEYS = tuple(f"train.{field.name}" for field in dataclasses.fields(TrainKeys))
+_FREE = ("train.workers", "train.checkpoint_steps")
+
+
+def run(context: TaskContext) -> TaskOutput:
+    """Train, or go on training."""
+    from pmcoa_build.clip.train import train
+
+    keys, published = context.spec.train, context.upstream["publish"]["all"]["facts"]
+    settings = hashlib.sha256(json.dumps(dataclasses.asdict(keys), sort_keys=True).encode()).hexdigest()[:12]
+    folder, dataset_id = _begun(context.out, settings) or (None, published["dataset_id"])
+    if folder is None:
+        folder = context.out / "train" / f"{settings}-{dataset_id[:12]}"
+        write_atomic(folder / UNFINISHED, json.dumps({"settings": settings, "dataset_id": dataset_id}).encode())
+    result = train(
+        context.out / f"dataset-{dataset_id}", folder, keys, progress=context.show, stop=context.stop,
+    )
+    (folder / UNFINISHED).unlink()
+    relative = str(folder.relative_to(context.out))
+    facts = {
+        "dataset_id": result.dataset_id, "weights_sha256": result.weights_sha256, "steps": result.steps,
+        "losses": {name: round(value, 6) for name, value in result.losses.items()}, "keep": [relative],
+        "model": str(result.model.relative_to(context.out)),
+    }
+    return TaskOutput(sorted(path for path in result.model.rglob("*") if path.is_file()), facts)
+
+
+def _begun(out: Path, settings: str) -> tuple[Path, str] | None:
+    """The folder and dataset of an unfinished training with these settings, if its dataset is still there."""
+    for marker in sorted((out / "train").glob(f"*/{UNFINISHED}")):
+        begun: Row = json.loads(marker.read_text())
+        if begun["settings"] == settings and (out / f"dataset-{begun['dataset_id']}").is_dir():
+            return marker.parent, begun["dataset_id"]
+    return None
+
+
+STEP = Task(
+    name="train",
+    version=1,
+    inputs=(Input("publish", ("facts",)),),
+    spec_keys=tuple(key for key in _KEYS if key not in _FREE),
+    run=run,
+)
