@@ -62,16 +62,14 @@ class _Walk:
             return True
         if kind in ("scale", "statistics"):
             return True
+        after_semicolon = self.text[max(0, marker.start - 3) : marker.start].rstrip()[-1:] == ";"
+        if after_semicolon and marker.strength >= 0.5 and kind != "abbreviations":
+            return True
         if marker.style in _WEAK or kind == "abbreviations":
             return False
         if len(group) > 1 and group.issuperset(marker.labels):
             return True
-        cited = marker.cited
-        if self.text[max(0, marker.start - 3) : marker.start].rstrip()[-1:] == ";":
-            return True
-        if self.leads:
-            return not cited and first is None and marker.start > self.last_home
-        return not cited
+        return not marker.cited and (not self.leads or (first is None and marker.start > self.last_home))
 
     def marked(self, start: int, end: int, markers: list[Marker], kind: str) -> None:
         homes = self.sequence.homes
@@ -146,6 +144,8 @@ def _trails(text: str, start: int, end: int, markers: list[Marker]) -> bool:
     """Do the markers of this sentence stand after what they mark?"""
     if markers[0].opens or cl.trim(text, start, markers[0].start) is None:
         return False
+    if all(marker.style in ("open", "inner", "bare", "loose", "comma") for marker in markers):
+        return False
     if cl._NOTHING.match(text, markers[-1].end, end):
         return True
     votes = 0
@@ -163,16 +163,21 @@ def _trailing(out: Clauses, text: str, start: int, end: int, markers: list[Marke
                 left = match.end()
         if left > start:
             out.give(named, start, left, text)
-    before: Marker | None = None
-    for marker in markers:
-        if before is not None and cl._GOES_ON.match(text, left, marker.start):
-            cuts = list(cl._SPLIT.finditer(text, left, marker.start))
-            if cuts:
-                out.give(before.labels, left, cuts[-1].start(), text)
-                left = cuts[-1].end()
+    rest = named
+    for before, marker in zip([None, *markers], markers, strict=False):
+        if before is not None:
+            semicolon = text.find(";", left, marker.start)
+            if semicolon >= 0:  # "patient 6 (A), 16 years old; patient 7 (B), 9 years old"
+                out.give(before.labels, left, semicolon, text)
+                left, rest = semicolon + 1, markers[-1].labels
+            elif cl._GOES_ON.match(text, left, marker.start):
+                cuts = list(cl._SPLIT.finditer(text, left, marker.start))
+                if cuts:
+                    out.give(before.labels, left, cuts[-1].start(), text)
+                    left = cuts[-1].end()
         out.give(marker.labels, left, marker.start, text)
-        before, left = marker, marker.end
-    out.give(named, left, end, text)
+        left = marker.end
+    out.give(rest, left, end, text)
 
 
 def _leading(out: Clauses, text: str, start: int, end: int, markers: list[Marker], named: tuple[str, ...]) -> None:
@@ -185,6 +190,9 @@ def _leading(out: Clauses, text: str, start: int, end: int, markers: list[Marker
         out.give(following.labels, cut, following.start, text)
         items.append((marker.end, cut))
     last = markers[-1]
+    if cl.trim(text, last.end, end) is None:  # "(B) Hip, showing the fracture (C).": the last one trails
+        cuts = [match.end() for match in cl._SPLIT.finditer(text, markers[-2].end, last.start)]
+        out.give(last.labels, cuts[-1] if cuts else markers[-2].end, last.start, text)
     shared = _shared_end(text, items, last.end, end)
     out.give(last.labels, last.end, shared, text)
     out.give(named, shared, end, text)

@@ -55,6 +55,7 @@ _BARE = re.compile(
 _BARE_INNER = re.compile(r"[,;:.(]\s*(?:and\s+|or\s+)?([a-z](?:[\u2013-][a-z])?)(?=\s+[^\W_])(?!\s+[pP]\s*[<=\u2264])")
 _BARE_LIST = re.compile(rf";\s+(?:and\s+|or\s+)?({UNIT}(?:(?:{lb.RANGE}|{lb.COMMA}){UNIT}(?![\w'])){{1,25}})\s+(?=[a-z]{{2}})")
 _BARE_UPPER = re.compile(r"(?<![\w\u2013-])([A-Z](?:[\u2013-][A-Z])?)(?=\s+[A-Za-z\d])")
+_LOOSE_LIST = re.compile(rf"(?<=[\w)]\s)([A-Z](?:{lb.RANGE}|{lb.COMMA})[A-Z])[.:]\s(?=[A-Z])")
 _LOOSE = re.compile(r"(?<=[\w)]\s)([A-Za-z])[.:](?=\s)")
 _IN_OPEN = re.compile(rf"(?:[Ii]n|[Ff]or)\s+\(?({LIST})\)?\s*,(?=\s)")
 _INNER = re.compile(
@@ -101,7 +102,7 @@ def boundaries(text: str) -> list[int]:
 
 
 _LISTED = re.compile(r"^[^(]*(?:[,:;]|\b(?:and|shows?|in|of|with))\s+\(?[A-Za-z]\)$")
-_LOWER_MARKER = re.compile(r"[a-z](?:[.):,]|\s*[\u2013,-]\s*[a-z]\b|\s+[(A-Z\d*\u00d7]|\s+and\s+[a-z]\b)|[a-z]\s[^\W_]{2}")
+_LOWER_MARKER = re.compile(r"[a-z](?:[.):,]|\s*[\u2013,-]\s*[a-z]\b|\s+[(A-Z\d*\u00d7]|\s+and\s+[a-z]\b)|[a-z]\s[^\W_]{2}|[a-z]{1,3}[A-Z]")
 
 
 def _lower_marker(text: str, position: int) -> bool:
@@ -138,7 +139,7 @@ def _in_brackets(text: str, starts: list[int]) -> Iterator[Marker]:
             continue  # Figures 1(a), Su(Fu), cell(s).
         if before.isalpha() and found in (("s",), ("es",)) or _FIGURE.search(text, max(0, start - 14), start):
             continue
-        opens = start in opening
+        opens = at_start = start in opening
         tail = _AFTER.match(text, end)
         stop = tail.end() if tail and (opens or form == "paren" and text[tail.end() - 1] == ":") else end
         if form == "paren":
@@ -148,7 +149,8 @@ def _in_brackets(text: str, starts: list[int]) -> Iterator[Marker]:
                 and (previous >= starts[bisect_right(starts, start) - 1] or start - starts[bisect_right(starts, start) - 1] > 60)
             )
             style = "word" if _WORDED.match(match[1]) else "paren"
-            yield Marker(start, stop, found, style, 1.0 if opens else 0.8, opens)
+            strength = 1.0 if at_start else 0.9 if opens else 0.8
+            yield Marker(start, stop, found, style, strength, opens)
             previous = start
         else:
             named = _EXTRA_HEAD.match(match[1]) if form == "head" else None
@@ -201,17 +203,21 @@ def _elsewhere(text: str) -> Iterator[Marker]:
     for match in _RPAREN.finditer(text):
         if text.rfind("(", 0, match.start()) > text.rfind(")", 0, match.start()):
             continue  # the end of a bracket
-        yield Marker(match.start(), match.end(), lb.parse_list(match[1]), "rparen", 0.6, False)
+        opens = _opens_unmarked(text, match.start(), match.end())
+        yield Marker(match.start(), match.end(), lb.parse_list(match[1]), "rparen", 0.85 if opens else 0.6, opens)
     for match in _GLUED.finditer(text):
         yield Marker(match.start(1), match.end(1) + 1, (match[1],), "rparen", 0.7, True)
     for match in _WORD.finditer(text):
-        yield Marker(match.start(), match.end(), lb.parse_list(match[2]), "word", 0.7, False)
+        aside = match[1][0] in "Ii"
+        yield Marker(match.start(), match.end(), lb.parse_list(match[2]), "mention" if aside else "word", 0.7, False)
     for match in _BARE_INNER.finditer(text):
         yield Marker(match.start(1), match.end(1), lb.parse_list(match[1]), "bare", 0.35, False)
     for match in _BARE_LIST.finditer(text):
         yield Marker(match.start(1), match.end(1), lb.parse_list(match[1]), "bare", 0.5, False)
     for match in _BARE_UPPER.finditer(text):
         yield Marker(match.start(1), match.end(1), lb.parse_list(match[1]), "bare", 0.3, False)
+    for match in _LOOSE_LIST.finditer(text):
+        yield Marker(match.start(1), match.end(), lb.parse_list(match[1]), "open", 0.85, True)
     for match in _LOOSE.finditer(text):
         yield Marker(match.start(1), match.end(), (match[1],), "loose", 0.25, False)
     for match in _MENTION.finditer(text):

@@ -104,7 +104,8 @@ def _home(table: Table, place: int, position: int) -> Marker | None:
         first = strong[0]
         opening = next((m for m in strong if m.opens), first)
         following = [m.start for m in table.get(place + 1, []) if m.strength >= 0.5]
-        return first if any(first.start < start < opening.start for start in following) else opening
+        between = any(max(first.start, position) < start < opening.start for start in following)
+        return first if between else opening
     weak = [m for m in here if m.start > position]
     if not weak:
         return None
@@ -160,6 +161,7 @@ def _without_cited(homes: Homes) -> Homes:
 def _settle(markers: list[Marker], homes: Homes) -> Sequence:
     """All the markers that name believed labels, beside the labels' homes."""
     styles = {home.style for home in homes.values()}
+    trail = sum(not home.opens for home in homes.values()) * 2 > len(homes)
     used = []
     for marker in markers:
         named = tuple(dict.fromkeys(label if label in homes else base(label) for label in marker.labels))
@@ -170,6 +172,8 @@ def _settle(markers: list[Marker], homes: Homes) -> Sequence:
         home_here = any(homes[label] is marker for label in named)
         if marker.style == "loose" and not home_here:
             continue
+        if trail and marker.opens and marker.strength == 0.9 and marker.style == "paren":
+            marker = marker._replace(opens=False)  # it only looked so: "… in a curved fashion (A) The tumour …(B)."
         if marker.strength >= 0.5 or home_here or marker.style in styles or marker.style in ("mention", "inner", "in"):
             used.append(marker._replace(labels=named, opens=marker.opens or (home_here and marker.style == "loose")))
     return Sequence(tuple(homes), used, {label: home.start for label, home in homes.items()})

@@ -14,7 +14,7 @@ from typing import Any
 
 from pmcoa_build.captions import markers, sequence
 from pmcoa_build.captions.assign import assign
-from pmcoa_build.captions.clauses import Span, trim
+from pmcoa_build.captions.clauses import Clauses, Span, trim
 
 LONGEST = 20_000
 """Characters looked at; what stands behind goes to the tail (the longest captions of PMC have some 10,000)."""
@@ -61,11 +61,24 @@ def split_caption(text: str) -> SplitCaption:
     clauses = assign(looked, starts, believed)
     if len(text) > len(looked):
         clauses.tail.append((len(looked), len(text)))
+    labels = _implied_first(believed, clauses, text) + believed.labels
     groups: dict[tuple[Span, ...], list[str]] = {}
-    for label in believed.labels:
+    for label in labels:
         groups.setdefault(tuple(sorted(clauses.of.get(label, []))), []).append(label)
     parts = [Part(tuple(group), list(spans), _joined(text, spans)) for spans, group in groups.items()]
     return SplitCaption(_block(text, clauses.preamble), parts, _block(text, clauses.tail))
+
+
+def _implied_first(believed: sequence.Sequence, clauses: Clauses, text: str) -> tuple[str, ...]:
+    """"A" for the last sentence before an opening "(B)" where "(A)" was forgotten and a title stands before it."""
+    first, *others = believed.labels
+    if first not in ("B", "b") or not others or len(clauses.preamble) < 2:
+        return ()
+    if not any(m.opens and m.start == believed.homes[first] for m in believed.markers):
+        return ()
+    label = "A" if first == "B" else "a"
+    clauses.give((label,), *clauses.preamble.pop(), text)
+    return (label,)
 
 
 def _joined(text: str, spans: tuple[Span, ...]) -> str:
