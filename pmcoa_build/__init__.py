@@ -16,7 +16,7 @@ _PUBLIC = {
     "pair": "pmcoa_build.captions.align",
     "PMCCLIP": "pmcoa_build.clip.model",
 }
-__all__ = sorted(_PUBLIC)
+__all__ = ["PMCCLIP", "Build", "Detector", "pair", "parse_article", "split_caption"]
 
 
 def __getattr__(name: str) -> Any:

@@ -57,7 +57,7 @@ REASONS: dict[str, Reason] = _table(
     ("xml-not-jats", "dead", False, "The file is not a JATS article; report it to PMC."),
     # figures (the `reasons` of the screen table)
     ("article-license", "filtered", False, "The article's licence is not in [select] licenses."),
-    ("figure-rights", "filtered", False, "The figure is under other rights; [screen] figure_rights = \"flag\" keeps it."),
+    ("figure-rights", "filtered", False, "It is under other rights; [screen] figure_rights = \"flag\" keeps it."),
     ("no-caption", "filtered", False, "The figure has no caption; nothing can be learnt from it."),
     ("no-graphic", "filtered", False, "The figure names no image (a video or an empty figure)."),
     ("no-media", "filtered", False, "PMC may not pass on this article's media."),
@@ -73,6 +73,7 @@ REASONS: dict[str, Reason] = _table(
     ("panel-too-small", "filtered", False, "Lower [panels] min_side to keep small panels."),
     ("kind-not-wanted", "filtered", False, "Add the kind to [panels] kinds."),
     ("no-subcaption", "filtered", False, "No text could be given to this panel."),
+    ("correction", "filtered", False, "A person's correction drops this panel."),
     ("duplicate", "filtered", False, "A near-identical panel is already in the dataset."),
     ("split-conflict", "filtered", False, "The panel's duplicates are in another split, which it may not join."),
     ("benchmark", "filtered", False, "The panel belongs to a benchmark named in [shards] exclude."),

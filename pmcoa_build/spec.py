@@ -42,7 +42,7 @@ class SourceKeys:
     """[source] of a spec."""
 
     url: str = key(REAL_BUCKET, "\"sample\", an http(s) root of a bucket, or a folder of the same layout", path="maybe")
-    snapshot: str = key("latest", "\"latest\" (pinned at the first run; --update moves it) or a date such as 2026-09-01")
+    snapshot: str = key("latest", "\"latest\" (pinned at the first run; --update moves it), or a date")
     contact: str = key("", "your e-mail address, sent in the User-Agent so that PMC can reach you")
     connections: int = key(8, "connections kept open to the source")
     requests_per_second: float = key(20.0, "requests per second over all connections; 0 = no limit")

@@ -1,16 +1,19 @@
 """Stage 7, align: give each panel its part of the caption.
 
-By printed label first, then by reading order, then the single panel, else the whole caption; each pair says which.
+By printed label first, then by reading order, then the single panel, else the whole caption; a person's corrections
+win over all of them. Each pair says how it came about.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from pmcoa_build import schema
-from pmcoa_build.captions.align import PanelView, pair
+from pmcoa_build.captions.align import PanelView, correct, pair
+from pmcoa_build.captions.corrections import Correction, load_corrections, match_corrections
 from pmcoa_build.captions.split import split_caption
 from pmcoa_build.engine.stage import Input, Loss, Result, Row, Stage, Tables, Unit
 from pmcoa_build.spec import Spec
@@ -22,26 +25,47 @@ def units(tables: Tables, spec: Spec, block: str) -> list[Unit]:
     """One unit a figure, with all its panels: a pair depends on its neighbours."""
     captions = {row["figure_id"]: row["caption"] for row in tables["figures"].to_pylist()}
     sizes = {row["image_id"]: [row["width"], row["height"]] for row in tables["media"].to_pylist()}
+    said = _corrected(tables["panels"].select(["panel_id", "image_id", "bbox"]).to_pylist(), spec.align.corrections)
     panels = defaultdict(list)
     for row in tables["panels"].to_pylist():
-        panels[row["figure_id"]].append({key: row[key] for key in _SEEN} | {"size": sizes[row["image_id"]]})
+        more = {"size": sizes[row["image_id"]], "correction": said.get(row["panel_id"])}
+        panels[row["figure_id"]].append({key: row[key] for key in _SEEN} | more)
     result = []
-    for figure_id, rows in panels.items():
+    for figure_id, rows in sorted(panels.items()):
         rows.sort(key=lambda row: (row["image_id"], row["index"]))
         members = tuple(row["panel_id"] for row in rows)
         result.append(Unit(figure_id, {"caption": captions[figure_id], "panels": rows}, members))
     return result
 
 
+def _corrected(panels: list[Row], path: str) -> dict[str, Row]:
+    """Panel id -> what a person said of it."""
+    if not path:
+        return {}
+    corrections = load_corrections(path)
+    by_image = defaultdict(list)
+    for row in panels:
+        by_image[row["image_id"]].append(row)
+    found = {}
+    for image_id, rows in by_image.items():
+        for row, said in zip(rows, match_corrections(corrections, image_id, [r["bbox"] for r in rows]), strict=True):
+            if said is not None:
+                found[row["panel_id"]] = asdict(said)
+    return found
+
+
 def process(unit: Unit, content: Mapping[str, Row], resource: Any) -> Result:
     """One row a panel that gets a text."""
     caption, panels = unit.facts["caption"], unit.facts["panels"]
+    split = split_caption(caption)
     views = [PanelView(tuple(row["bbox"]), row["printed_label"], row["label_score"]) for row in panels]
     width, height = (max(row["size"][axis] for row in panels) for axis in (0, 1))
+    said = [Correction(**row["correction"]) if row["correction"] else None for row in panels]
+    paired = correct(pair(views, split, caption, width=width, height=height), said, split)
     rows, lost = [], {}
-    for row, made in zip(panels, pair(views, split_caption(caption), caption, width=width, height=height), strict=True):
-        if not made.subcaption:
-            lost[row["panel_id"]] = Loss("no-subcaption")
+    for row, made in zip(panels, paired, strict=True):
+        if made is None or not made.subcaption:
+            lost[row["panel_id"]] = Loss("correction" if made is None else "no-subcaption")
             continue
         rows.append({
             "panel_id": row["panel_id"], "label": made.label, "subcaption": made.subcaption,

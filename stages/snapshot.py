@@ -40,7 +40,7 @@ def run(context: TaskContext) -> TaskOutput:
     selected, left_out = select(everything, spec.select)
     if not selected.num_rows:
         raise RunFailed(
-            f"None of the {everything.num_rows:,} article versions of the snapshot {folder} is selected: loosen [select]."
+            f"None of the {everything.num_rows:,} article versions of snapshot {folder} is selected: loosen [select]."
         )
     table = inventory
     if selected.num_rows < everything.num_rows:
