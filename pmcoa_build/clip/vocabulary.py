@@ -7,6 +7,7 @@ It is small on purpose (the demo's text tower learns it in minutes); any other w
 from __future__ import annotations
 
 import string
+import unicodedata
 
 from pmcoa_build.clip.tokenizer import SPECIAL
 
@@ -145,10 +146,11 @@ august september october november december i ii iii iv v vi vii viii ix x xi xii
 def build_vocabulary() -> list[str]:
     """All tokens in id order: special, characters, continued characters, affixes (`##…`), words sorted."""
     characters = sorted(string.ascii_lowercase + string.digits + _PUNCTUATION + _GREEK)
-    letters = [token for token in characters if token.isalnum()]
+    # BERT cuts at punctuation (Unicode P), but not at symbols: 37°c is one word
+    inside = [token for token in characters if not unicodedata.category(token).startswith("P")]
     numbers = [str(number) for number in range(10, 101)]
     affixes = sorted({f"##{affix}" for affix in _AFFIXES.split()})
     # BERT's pre-tokenizer cuts at hyphens and strips accents, so only the parts can ever match
     words = sorted({part for word in _WORDS.split() for part in word.replace("µ", "μ").split("-")})
-    tokens = [*SPECIAL, *characters, *(f"##{letter}" for letter in letters), *numbers, *affixes, *words]
+    tokens = [*SPECIAL, *characters, *(f"##{letter}" for letter in inside), *numbers, *affixes, *words]
     return list(dict.fromkeys(tokens))

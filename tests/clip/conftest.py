@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from pmcoa_build import schema
+from pmcoa_build.spec import TrainKeys
 
 COLOURS = {"red": (220, 40, 40), "green": (40, 180, 60), "blue": (50, 70, 220), "yellow": (230, 220, 40),
            "white": (245, 245, 245), "magenta": (220, 50, 200)}
@@ -83,3 +85,22 @@ def make_dataset(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path
 @pytest.fixture(scope="session")
 def toy(make_dataset: Callable[..., Path]) -> Path:
     return make_dataset(train=100, validation=24, test=60)
+
+
+@pytest.fixture(scope="session")
+def small_config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model small enough for a step in milliseconds: 32 px, 16 tokens, 32 channels."""
+    path = tmp_path_factory.mktemp("config") / "small.json"
+    path.write_text(json.dumps({
+        "embed_dim": 32,
+        "vision_cfg": {"image_size": 32, "layers": [1, 1, 1, 1], "width": 8, "head_width": 64},
+        "text_cfg": {"context_length": 16, "vocab_size": 1, "width": 32, "heads": 8, "layers": 1, "bert_heads": 2,
+                     "bert_positions": 16, "dropout": 0.1, "fusion_layers": 1, "bert_model_name": "bundled"},
+    }))
+    return path
+
+
+@pytest.fixture(scope="session")
+def small_keys(small_config: Path) -> TrainKeys:
+    return TrainKeys(model=str(small_config), text_model="bundled", image_size=32, epochs=2, batch_size=20, lr=1e-3,
+                     warmup=2, workers=0, checkpoint_steps=3)

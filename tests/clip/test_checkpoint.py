@@ -1,0 +1,61 @@
+"""Whole or not there: writes that fail leave the earlier file, and what is read is checked."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import IO
+
+import pytest
+import torch
+
+from pmcoa_build.clip import checkpoint
+from pmcoa_build.clip.config import load_config
+from pmcoa_build.clip.model import PMCCLIP
+from pmcoa_build.errors import DiskFull, RunFailed, UsageError
+
+
+def test_a_failed_write_keeps_the_earlier_file_and_leaves_nothing(tmp_path: Path) -> None:
+    def broken(file: IO[bytes]) -> None:
+        file.write(b"half")
+        raise OSError(28, "No space left on device")
+
+    path = tmp_path / "last.pt"
+    checkpoint.write_whole(path, lambda file: file.write(b"good"))
+    with pytest.raises(DiskFull, match="No space left"):
+        checkpoint.write_whole(path, broken)
+    assert path.read_bytes() == b"good"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_checkpoints_round_trip_and_damage_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "last.pt"
+    assert checkpoint.load(path) is None
+    checkpoint.save(path, {"step": 3, "model": {"w": torch.arange(4.0)}})
+    loaded = checkpoint.load(path)
+    assert loaded is not None
+    assert loaded["step"] == 3
+    assert torch.equal(loaded["model"]["w"], torch.arange(4.0))
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(RunFailed, match=r"damaged.*remove it"):
+        checkpoint.load(path)
+
+
+def test_exported_weights_come_back_equal_and_are_checked(tmp_path: Path, small_config: Path) -> None:
+    model = PMCCLIP(load_config(small_config).with_text(vocab_size=50)).eval()
+    digest = checkpoint.export(tmp_path / "model", model, {"model": model.config.as_dict()})
+    loaded, about = checkpoint.load_exported(tmp_path / "model")
+    assert about["weights_sha256"] == digest
+    assert all(torch.equal(loaded.state_dict()[name], tensor) for name, tensor in model.state_dict().items())
+    weights = tmp_path / "model" / checkpoint.WEIGHTS
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+    with pytest.raises(UsageError, match="checksum"):
+        checkpoint.load_exported(tmp_path / "model")
+    with pytest.raises(UsageError, match="no exported model"):
+        checkpoint.load_exported(tmp_path / "nothing")
+
+
+def test_metrics_lines_after_the_checkpoint_and_torn_ones_are_dropped(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_text("".join(json.dumps({"step": step}) + "\n" for step in range(1, 6)) + '{"step": 2')
+    assert [json.loads(line)["step"] for line in checkpoint.lines_until(path, 3)] == [1, 2, 3]
