@@ -6,6 +6,9 @@ import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from pmcoa_build import spec as specs
 from pmcoa_build.engine import care
 from pmcoa_build.engine import state as states
@@ -158,6 +161,45 @@ def report(options: argparse.Namespace) -> int:
     return 0
 
 
+def estimate(options: argparse.Namespace) -> int:
+    """Requests, bytes, hours and disk that a build will take; fetches nothing but the inventory."""
+    from stages.estimate import estimate_text
+
+    spec = specs.load(options.spec, options.overrides)
+    state, steps = states.of(spec), pipeline()
+    states.create(state)
+    with states.locked(state), Stop().installed() as stop:
+        run_step(Run(steps, spec, state, Options(progress="off"), stop), steps[0])
+    print(estimate_text(state, spec))
+    return 0
+
+
+def diff(options: argparse.Namespace) -> int:
+    """What changed between two snapshots that this build has kept: new, changed and removed articles."""
+    from pmcoa_build.pmc.inventory import diff as difference
+
+    state = states.of(specs.load(options.spec, options.overrides))
+    old, new = (_inventory(state, date) for date in (options.old, options.new))
+    found = difference(old, new)
+    for name in ("new", "changed", "removed"):
+        articles = getattr(found, name)["article"].to_pylist()
+        print(f"{name}: {len(articles):,}")
+        for article in articles[:20]:
+            print(f"  {article}")
+        if len(articles) > 20:
+            print(f"  … and {len(articles) - 20:,} more")
+    return 0
+
+
+def _inventory(state: states.State, date: str) -> pa.Table:
+    files = sorted((state.out / "snapshot").glob("inventory-*.parquet"))
+    for path in files:
+        if path.name.startswith(f"inventory-{date}"):
+            return pq.read_table(path, partitioning=None)
+    kept = ", ".join(path.name.removeprefix("inventory-")[:10] for path in files) or "none"
+    raise UsageError(f"This build has kept no snapshot {date!r}; it has: {kept}.")
+
+
 def _shown(path: Path) -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
@@ -178,6 +220,12 @@ def _with_reason(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reason", default="", help="only units lost for this reason")
 
 
+def _with_dates(parser: argparse.ArgumentParser) -> None:
+    spec_options(parser)
+    parser.add_argument("old", metavar="A", help="date of a snapshot, such as 2026-09-01")
+    parser.add_argument("new", metavar="B")
+
+
 COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], Add]] = {
     "demo": (demo, _with_run),
     "status": (status, spec_options),
@@ -186,4 +234,6 @@ COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], Add]] = {
     "verify": (verify, spec_options),
     "gc": (gc, spec_options),
     "report": (report, spec_options),
+    "estimate": (estimate, spec_options),
+    "diff": (diff, _with_dates),
 }

@@ -13,14 +13,14 @@ from pmcoa_build.engine.state import State
 from pmcoa_build.pmc.media import is_raster
 
 _MAKES = {
-    "articles": ("article versions", "articles"),
-    "figures": ("articles", "figures"),
-    "screen": ("figures", "figures kept"),
-    "media": ("images", "images"),
-    "panels": ("images", "panels"),
-    "align": ("panels", "pairs"),
-    "dedupe": ("panels", "panels"),
-    "shards": ("panels", "pairs published"),
+    "articles": ("article version", "articles"),
+    "figures": ("article", "figures"),
+    "screen": ("figure", "figures kept"),
+    "media": ("image", "images"),
+    "panels": ("image", "panels"),
+    "align": ("panel", "pairs"),
+    "dedupe": ("panel", "panels"),
+    "shards": ("panel", "pairs published"),
 }
 
 
@@ -31,7 +31,7 @@ def funnel(state: State) -> list[Row]:
     if snapshot:
         facts, done = snapshot["facts"], snapshot["counts"]["done"]
         rows.append({
-            "stage": "snapshot", "unit": "article versions", "makes": "selected", "in": facts["inventory_rows"],
+            "stage": "snapshot", "unit": "article version", "makes": "selected", "in": facts["inventory_rows"],
             "out": done, "done": done, "filtered": facts["left_out"], "dead": {}, "dropped": {},
         })
     for stage, (unit, makes) in _MAKES.items():
@@ -48,7 +48,7 @@ def funnel_text(state: State) -> str:
     """The funnel as a table, each loss with its reason."""
     lines = [f"{'stage':10}{'in':>9}  {'':18}{'out':>9}"]
     for row in funnel(state):
-        lines.append(f"{row['stage']:10}{row['in']:>9,}  {row['unit']:18}{row['out']:>9,}  {row['makes']}")
+        lines.append(f"{row['stage']:10}{row['in']:>9,}  {row['unit'] + 's':18}{row['out']:>9,}  {row['makes']}")
         for outcome in ("filtered", "dead", "dropped"):
             lines += [f"{'':12}- {count:>6,} {outcome:9}{reason}" for reason, count in sorted(row[outcome].items())]
     return "\n".join(lines)

@@ -8,9 +8,11 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from pmcoa_build import ids, schema
 from pmcoa_build.dataset.buckets import RANGE, bucket_count, bucket_of
@@ -104,6 +106,10 @@ def _snapshot_date(spec: Spec) -> Iterator[str]:
     yield states.of(spec).records("snapshot")["all"]["facts"]["date"]
 
 
+def _open_writer(path: Path, rows: pa.Schema) -> pq.ParquetWriter:
+    return shard_writer(path)
+
+
 _PANELS = ("panel_id", "image_id", "figure_id", "index", "bbox", "kind", "width", "height")
 
 STEP = Stage(
@@ -126,6 +132,6 @@ STEP = Stage(
     process=process,
     setup=_snapshot_date,
     partition=partition,
-    open_writer=shard_writer,
+    open_writer=_open_writer,
     row_groups=row_groups,
 )
