@@ -36,7 +36,8 @@ def test_other_counts_are_refused(n: int) -> None:
 
 
 @pytest.mark.parametrize(("total", "current", "count"), [
-    (0, 0, 1), (500, 0, 1), (707, 0, 1), (708, 0, 2), (4_000, 0, 8), (1_000, 1, 1), (1_001, 1, 2), (500, 4, 4), (499, 4, 1),
+    (0, 0, 1), (500, 0, 1), (707, 0, 1), (708, 0, 2), (4_000, 0, 8),
+    (1_000, 1, 1), (1_001, 1, 2), (500, 4, 4), (499, 4, 1),
 ])
 def test_bucket_count(total: int, current: int, count: int) -> None:
     assert bucket_count(total, 500, current) == count

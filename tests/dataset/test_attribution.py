@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import pyarrow as pa
+
+from pmcoa_build.dataset.attribution import ATTRIBUTION, attribution_rows
+from pmcoa_build.dataset.rows import shard_rows
+
+
+def test_one_row_an_image(tables: dict[str, pa.Table]) -> None:
+    metadata = shard_rows(**tables, level="both", snapshot_date="2026-01-31")
+    rows = attribution_rows(metadata, tables["articles"], tables["media"])
+    assert rows.schema == ATTRIBUTION
+    assert sorted(rows["image_id"].to_pylist()) == sorted(tables["media"]["image_id"].to_pylist())
+    assert rows.to_pylist()[0] == {
+        "image_id": "PMC10000000.1/gr1.jpg", "figure_id": "PMC10000000.1/F1", "article": "PMC10000000.1",
+        "md5": tables["media"]["md5"][0].as_py(), "title": "On <b>0</b>", "authors": ["A. Author"],
+        "journal": "J Test", "year": 2020, "doi": "10.1/0", "license": "CC BY",
+        "license_url": "https://creativecommons.org/licenses/by/4.0/", "attribution": "A. Author, On 0, J Test, CC BY",
+        "source_url": "https://pmc.ncbi.nlm.nih.gov/articles/PMC10000000/",
+    }  # fmt: skip
+
+
+def test_images_without_a_published_row_are_not_listed(tables: dict[str, pa.Table]) -> None:
+    metadata = shard_rows(**tables, level="panel", snapshot_date="").slice(0, 2)
+    rows = attribution_rows(metadata, tables["articles"], tables["media"])
+    assert rows["image_id"].to_pylist() == ["PMC10000000.1/gr1.jpg"]
+    assert attribution_rows(metadata.slice(0, 0), tables["articles"], tables["media"]) == ATTRIBUTION.empty_table()

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from pmcoa_build.dataset.card import render_card
+from pmcoa_build.dataset.stats import Statistics, statistics
+
+
+def front_matter(card: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(card.split("---\n")[1])
+    return found
+
+
+def test_the_front_matter_names_splits_files_and_columns(published: Path) -> None:
+    found = front_matter((published / "README.md").read_text())
+    assert found["configs"] == [{"config_name": "default", "data_files": [
+        {"split": split, "path": f"data/{split}-*.parquet"} for split in ("train", "validation", "test")]}]
+    info = found["dataset_info"]
+    schema = pq.read_schema(published / "data" / "train-00000-of-00001.parquet")
+    assert [feature["name"] for feature in info["features"]] == schema.names
+    rows = {split["name"]: split["num_examples"] for split in info["splits"]}
+    assert rows == {s: pq.read_metadata(published / "data" / f"{s}-00000-of-00001.parquet").num_rows for s in rows}
+    assert found["size_categories"] == ["n<1K"]
+    assert found["license"] == "cc"
+
+
+@pytest.mark.parametrize("sentence", [
+    "Taken from PMC's inventory of 2026-01-31",
+    "does not reflect the most current or accurate data available",
+    "U.S. National Library of Medicine",
+    "was accessed on 2026-01-31 from https://registry.opendata.aws/ncbi-pmc",
+    "| articles | article | 9 | 7 | retracted 1, timeout 1 |",
+    "| shards | panel | 48 | 46 | duplicate 2 |",
+    "| CC BY | 48 |",
+    "| MRI | 24 |",
+    "| label | 48 |",
+    "| low-confidence | 24 |",
+    "can show patients",
+    "[select] exclude",
+    "hf upload",
+    "2303.07240",
+])  # fmt: skip
+def test_the_card_says(published: Path, sentence: str) -> None:
+    assert sentence in " ".join((published / "README.md").read_text().split("\n"))
+
+
+@pytest.mark.parametrize(("rows", "size"), [(999, "n<1K"), (1000, "1K<n<10K"), (10**6, "1M<n<10M"), (10**7, "n>10M")])
+def test_size_and_licence_classes(rows: int, size: str) -> None:
+    counts = Statistics(by={key: {} for key in ("license", "modality", "kind", "method", "flag")})  # type: ignore[arg-type]
+    counts.rows["train"] = rows
+    counts.bytes["train"] = 1
+    counts.by["license"]["odd | one"] = rows
+    card = render_card(counts, [], name='quo"te: x', snapshot_date="2026-01-31", removed={})
+    found = front_matter(card)
+    assert (found["size_categories"], found["license"], found["pretty_name"]) == ([size], "other", 'quo"te: x')
+    assert "| odd / one |" in card
+
+
+def test_statistics_count_rows_figures_and_lengths(published: Path) -> None:
+    files = [(path.name.split("-")[0], path) for path in (published / "data").iterdir()]
+    found = statistics(files)
+    assert (sum(found.rows.values()), found.figures, found.articles) == (48, 24, 12)
+    assert found.panels_per_figure == {2: 24}
+    assert found.words == {"≤ 5": 48}
+    assert found.by["modality"] == {"MRI": 24}
+    assert found.by["flag"] == {"low-confidence": 24, "retracted": 4, "reprint": 4}
+    assert found.by["year"] == {"2020": 12, "2021": 12, "2022": 8, "2023": 8, "2024": 8}
