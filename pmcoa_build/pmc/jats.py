@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import html.entities
 import re
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,8 +16,8 @@ from lxml import etree
 
 from pmcoa_build.errors import UnitLost
 from pmcoa_build.pmc import jats_text
-from pmcoa_build.pmc.jats_meta import Front, read_front, read_license
-from pmcoa_build.pmc.jats_reprint import is_reprint
+from pmcoa_build.pmc.jats_meta import Front, local, read_front, read_license
+from pmcoa_build.pmc.jats_reprint import CITED, is_reprint
 from pmcoa_build.pmc.jats_text import Element, plain, serialized, squash, text_of
 
 
@@ -188,101 +187,138 @@ def _check_fulltext(article: Element, front: Front, xml: bytes) -> None:
 _FIG, _GROUP = "{*}fig", "{*}fig-group"
 _NOT_MAIN = ("{*}sub-article", "{*}response")
 _SKIPPED = {"sub-article", "response"}
+_WANTED = (_FIG, "{*}graphic", "{*}media", "{*}permissions", "{*}attrib", *_NOT_MAIN)
 _OWNERS = (_FIG, "{*}caption", "{*}permissions", "{*}label", "{*}attrib", "{*}inline-formula", "{*}disp-formula",
            "{*}table-wrap", "{*}supplementary-material")
 """Nearest of these above a graphic: it is the figure's only if that is the figure."""
+_RIGHTS = {"permissions", "attrib"}
 _RIGHTS_OWNERS = (_FIG, _GROUP, "{*}caption")
-_PARAGRAPHS = ("{*}p", "{*}title", "{*}td", "{*}th", "{*}term", "{*}label", "{*}sec", "{*}caption", "{*}body")
+_HOLDERS = {"fig", "fig-group"}
+_PARAGRAPHS = {"p", "title", "td", "th", "term", "label", "sec", "caption", "body"}
 _HREF = "{http://www.w3.org/1999/xlink}href"
 
 
 @dataclass(slots=True)
 class _Found:
-    """What the pass gathers: figures with their hrefs, rights, references to figures and the paragraphs these are in."""
+    """What the pass gathers: figures with their graphics and media, rights, references to figures and their counts."""
 
     figures: dict[Element, tuple[list[str], list[str]]] = field(default_factory=dict)
     rights: dict[Element, list[str]] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
-    paragraphs: dict[Element, None] = field(default_factory=dict)
+    xrefs: list[tuple[Element, str]] = field(default_factory=list)
+    misplaced: bool = False
+    """Whether a sub-article stands where the DTD allows none, so that ancestors have to be looked at."""
 
 
 def _figures(article: Element) -> list[Figure]:
     found = _Found()
     for part in article:
-        local = _local(part)
-        if local not in _SKIPPED:
-            _collect(part, found, in_body=local == "body")
-    labels = {figure: plain(_child(figure, "{*}label")) for figure in found.figures}
-    mentions = _mentions(found, labels) if found.figures else {}
-    return [_figure(element, found, labels[element], mentions) for element in found.figures]
+        name = local(part)
+        if name not in _SKIPPED:
+            _collect(part, found, in_body=name == "body")
+    if not found.figures:
+        return []
+    texts = [_texts(figure) for figure in found.figures]
+    mentions = _mentions(found, [label for label, _, _ in texts])  # leaves marks in the tree, so it comes after
+    return [_figure(figure, found, *text, mentions) for figure, text in zip(found.figures, texts, strict=True)]
+
+
+def _texts(figure: Element) -> tuple[str | None, str | None, str]:
+    """Label, caption and the caption's inner XML: of the first direct `<label>` and `<caption>`."""
+    label = caption = None
+    for child in figure:
+        name = local(child)
+        if name == "label" and label is None:
+            label = child
+        elif name == "caption" and caption is None:
+            caption = child
+    if caption is None:
+        return plain(label), None, ""
+    return plain(label), squash(jats_text.raw_text(caption, jats_text.CAPTION)), jats_text.inner(serialized(caption))
 
 
 def _collect(part: Element, found: _Found, *, in_body: bool) -> None:
-    tags = (_FIG, "{*}graphic", "{*}media", "{*}permissions", *(("{*}xref",) if in_body else ()))
-    for element in part.iter(*tags):
-        local = _local(element)
-        if local == "xref":
-            if (element.get("ref-type") or "").lower() == "fig":
-                _count(element, found)
-        elif local == "fig":
-            if next(element.iterancestors(*_NOT_MAIN), None) is None:
-                found.figures[element] = ([], [])
-        elif local == "permissions":
-            owner = next(element.iterancestors(*_RIGHTS_OWNERS), None)
-            if owner is not None and _local(owner) != "caption":
+    for element in part.iter(*_WANTED, *(("{*}xref",) if in_body else ())):
+        kind = element.get("ref-type")
+        if kind is not None and kind.lower() != "fig":
+            continue
+        name = local(element)
+        if name in _SKIPPED:
+            found.misplaced = True
+        elif found.misplaced and next(element.iterancestors(*_NOT_MAIN), None) is not None:
+            continue
+        elif name == "xref":
+            if kind is not None:
+                found.xrefs.append((element, element.get("rid") or ""))
+        elif name == "fig":
+            found.figures[element] = ([], [])
+        elif name in _RIGHTS:
+            owner = element.getparent() if name == "attrib" else next(element.iterancestors(*_RIGHTS_OWNERS), None)
+            if owner is not None and local(owner) in _HOLDERS:
                 found.rights.setdefault(owner, []).append(serialized(element))
         else:
             owner = next(element.iterancestors(*_OWNERS), None)
             href = _href(element)
             if owner in found.figures and href:
-                found.figures[owner][local == "media"].append(href)
+                found.figures[owner][name == "media"].append(href)
 
 
-def _count(xref: Element, found: _Found) -> None:
-    if next(xref.iterancestors(*_NOT_MAIN), None) is not None:
-        return
-    for rid in set((xref.get("rid") or "").split()):
-        found.counts[rid] = found.counts.get(rid, 0) + 1
-    found.paragraphs[next(xref.iterancestors(*_PARAGRAPHS))] = None
-
-
-def _figure(element: Element, found: _Found, label: str | None, mentions: dict[str, list[str]]) -> Figure:
+def _figure(
+    element: Element, found: _Found, label: str | None, caption: str | None, caption_xml: str,
+    mentions: dict[str, list[str]],
+) -> Figure:
     xml_id = element.get("id") or None
     graphics, media = found.figures[element]
-    caption = _child(element, "{*}caption")
-    caption_xml = "" if caption is None else jats_text.inner(serialized(caption))
-    core = jats_text.cut(caption_xml, jats_text.CAPTION_CUT)
-    rights_xml = list(_rights(element, found))
+    rights_xml = _rights(element, found)
     license_code, _ = read_license("".join(rights_xml)) if rights_xml else (None, None)
-    rights = squash(" ".join(text_of(xml) for xml in rights_xml))
-    text = None if caption is None else text_of(core)
+    rights = squash(" ".join([text_of(xml) for xml in rights_xml]))
     return Figure(
-        xml_id=xml_id, label=label, caption=text, caption_xml=caption_xml, graphics=graphics, media=media,
+        xml_id=xml_id, label=label, caption=caption, caption_xml=caption_xml, graphics=graphics, media=media,
         fig_type=element.get("fig-type"), license=license_code, rights_note=rights or None,
-        reprint=is_reprint(core) or any(map(is_reprint, rights_xml)),
+        reprint=is_reprint(_cited(caption, caption_xml)) or is_reprint(rights, rights=True),
         mentions=mentions.get(xml_id or "", []), n_mentions=found.counts.get(xml_id or "", 0),
     )
 
 
-def _rights(element: Element, found: _Found) -> Iterator[str]:
+def _cited(caption: str | None, caption_xml: str) -> str:
+    """The caption with `CITED` where it refers to the literature."""
+    if caption and "bib" in caption_xml:
+        return jats_text.with_citations(caption_xml, CITED, jats_text.CAPTION)
+    return caption or ""
+
+
+def _rights(element: Element, found: _Found) -> list[str]:
     """Serialised permissions and attributions of a figure, then of the groups around it."""
-    owners: Iterable[Element] = (element, *element.iterancestors(_GROUP))
-    for owner in owners:
-        yield from found.rights.get(owner, ())
-        yield from map(serialized, owner.iterchildren("{*}attrib"))
+    if not found.rights:
+        return []
+    return [xml for owner in (element, *element.iterancestors(_GROUP)) for xml in found.rights.get(owner, ())]
 
 
-def _mentions(found: _Found, labels: dict[Element, str | None]) -> dict[str, list[str]]:
+def _mentions(found: _Found, labels: list[str | None]) -> dict[str, list[str]]:
     """The sentences that refer to each figure id, in order, each once; ranges reach the figures between their ends."""
-    ordered = [(element.get("id") or "", _number(labels[element])) for element in found.figures]
+    paragraphs: dict[Element, None] = {}
+    for xref, rids in found.xrefs:
+        for rid in set(rids.split()):
+            found.counts[rid] = found.counts.get(rid, 0) + 1
+        jats_text.mark(xref, rids)
+        paragraphs[_paragraph(xref)] = None
+    ordered = [(element.get("id") or "", _number(label)) for element, label in zip(found.figures, labels, strict=True)]
     known = {xml_id for xml_id, _ in ordered if xml_id}
     sentences: dict[str, dict[str, None]] = {}
-    for paragraph in found.paragraphs:
-        for sentence, rids, ranges in jats_text.cited_sentences(serialized(paragraph)):
+    for paragraph in paragraphs:
+        for sentence, cited, ranges in jats_text.cited_sentences(paragraph):
             reached = {xml_id for limits in ranges for xml_id in _between(limits, ordered)}
-            for rid in (rids | reached) & known:
+            for rid in (cited | reached) & known:
                 sentences.setdefault(rid, {})[sentence] = None
     return {rid: list(texts) for rid, texts in sentences.items()}
+
+
+def _paragraph(xref: Element) -> Element:
+    """The nearest element around it that holds running text."""
+    element = xref.getparent()
+    while local(element) not in _PARAGRAPHS:
+        element = element.getparent()
+    return element
 
 
 _NUMBERED = re.compile(r"(\D*?)(\d{1,3})\W*")
@@ -305,10 +341,6 @@ def _between(limits: jats_text.Range, ordered: list[tuple[str, tuple[str, int] |
             if xml_id and number and number[0] == first[0] and first[1] <= number[1] <= end[1]]
 
 
-def _child(element: Element, tag: str) -> Element | None:
-    return next(element.iterchildren(tag), None)
-
-
 def _href(element: Element) -> str:
     """The href as written, whatever its prefix or namespace; "" if it is missing or blank."""
     href = element.get(_HREF) or element.get("href")
@@ -316,7 +348,3 @@ def _href(element: Element) -> str:
         href = next((value for name, value in element.attrib.items() if name.endswith("}href")), "")
     return href if href.strip() else ""
 
-
-def _local(element: Element) -> str:
-    tag: str = element.tag
-    return tag.rpartition("}")[2]

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pmcoa_build import licenses
 from pmcoa_build.pmc import jats_text
-from pmcoa_build.pmc.jats_text import Element, plain, serialized, squash, text_of
+from pmcoa_build.pmc.jats_text import Element, plain, serialized, text_of
 
 _LANG = "{http://www.w3.org/XML/1998/namespace}lang"
-_TITLE_CUT = re.compile(
-    r"<(/?)(?:[^\s<>/:]+:)?(?:xref|fn|tex-math|annotation|annotation-xml|alt-text|long-desc|object-id)(?=[\s/>])[^>]*>"
-)
-"""Footnote marks and the like in a title."""
-
 
 @dataclass(frozen=True, slots=True)
 class Front:
@@ -37,28 +33,39 @@ class Front:
 
 def read_front(article: Element) -> Front:
     """Read the direct front matter of an article (never that of a sub-article)."""
-    meta = article.find("{*}front/{*}article-meta")
+    front = _child(article, "front")
+    meta = None if front is None else _child(front, "article-meta")
     root = {"article_type": article.get("article-type"), "language": language_of(article)}
     if meta is None:
         return Front(**root)
-    numbers = _article_ids(meta)
+    parts: dict[str, list[Element]] = {}
+    for part in meta:
+        parts.setdefault(local(part), []).append(part)
+    numbers = _article_ids(parts.get("article-id", ()))
     custom = _custom_meta(meta)
-    code, url = article_license(meta, custom)
+    code, url = read_license("".join(serialized(part) for name in _TERMS for part in parts.get(name, ())),
+                             custom.get("pmc-license-ref", ""))
     pmid = numbers.get("pmid", "")
     return Front(
         **root,
         pmcid=_pmcid(numbers),
         pmid=int(pmid) if re.fullmatch("[0-9]{1,18}", pmid) else None,
         doi=numbers.get("doi") or None,
-        title=plain(meta.find("{*}title-group/{*}article-title"), _TITLE_CUT) or "",
-        authors=tuple(_authors(meta)),
-        journal=plain(article.find("{*}front/{*}journal-meta//{*}journal-title")),
-        year=_year(meta),
+        title=plain(_descendant(parts.get("title-group", ()), "article-title"), jats_text.TITLE) or "",
+        authors=tuple(_authors(parts.get("contrib-group", ()))),
+        journal=plain(_descendant(front.iterchildren("{*}journal-meta"), "journal-title")),
+        year=_year(parts.get("pub-date", ())),
         license_code=code,
         license_url=url,
-        is_scanned=_is_scanned(meta, custom),
-        has_abstract=meta.find("{*}abstract") is not None,
+        is_scanned=_is_scanned(parts.get("supplementary-material", ()), custom),
+        has_abstract="abstract" in parts,
     )
+
+
+def local(element: Element) -> str:
+    """The tag without its namespace."""
+    tag: str = element.tag
+    return tag.rpartition("}")[2]
 
 
 def language_of(article: Element) -> str | None:
@@ -66,10 +73,18 @@ def language_of(article: Element) -> str | None:
     return (article.get(_LANG) or "").replace("_", "-").split("-")[0].strip().lower() or None
 
 
-def _article_ids(meta: Element) -> dict[str, str]:
+def _child(element: Element, name: str) -> Element | None:
+    return next(element.iterchildren(f"{{*}}{name}"), None)
+
+
+def _descendant(elements: Iterable[Element], name: str) -> Element | None:
+    return next((found for element in elements for found in element.iterdescendants(f"{{*}}{name}")), None)
+
+
+def _article_ids(items: Iterable[Element]) -> dict[str, str]:
     found: dict[str, str] = {}
-    for item in meta.iterchildren("{*}article-id"):
-        found.setdefault(item.get("pub-id-type") or "", squash("".join(item.itertext())))
+    for item in items:
+        found.setdefault(item.get("pub-id-type") or "", plain(item) or "")
     return found
 
 
@@ -81,71 +96,58 @@ def _pmcid(numbers: dict[str, str]) -> str | None:
     return None
 
 
-def _authors(meta: Element) -> list[str]:
+def _authors(groups: Iterable[Element]) -> list[str]:
     """ "Given Surname" or the name of a group, in order; contributors of other types (editors) are left out."""
-    names = []
-    for contributor in meta.iterfind("{*}contrib-group/{*}contrib"):
-        if (contributor.get("contrib-type") or "author") != "author":
-            continue
-        name = contributor.find("{*}name")
-        if name is None:
-            name = contributor.find("{*}name-alternatives/{*}name")
-        if name is not None:
-            parts = [plain(name.find(f"{{*}}{part}")) for part in ("given-names", "surname", "suffix")]
-            names.append(" ".join(part for part in parts if part))
-        else:
-            names.append(_group(contributor))
+    people = (person for group in groups for person in group.iterchildren("{*}contrib"))
+    names = (_author(person) for person in people if (person.get("contrib-type") or "author") == "author")
     return [name for name in names if name]
 
 
-def _group(contributor: Element) -> str:
-    """A consortium's or an unstructured name, without the list of its members."""
-    for kind in ("collab", "string-name", "collab-alternatives"):
-        found = contributor.find(f"{{*}}{kind}")
-        if found is not None:
-            return plain(found, _MEMBERS) or ""
+def _author(person: Element) -> str:
+    """The first name that a contributor has, whichever way it is tagged; "" without one."""
+    for part in person:
+        kind = local(part)
+        if kind in ("name", "name-alternatives"):
+            name = part if kind == "name" else _child(part, "name")
+            texts = {} if name is None else {local(piece): plain(piece) for piece in name}
+            return " ".join(text for piece in ("given-names", "surname", "suffix") if (text := texts.get(piece)))
+        if kind in ("collab", "string-name", "collab-alternatives"):
+            return plain(part, jats_text.NAME) or ""
     return ""
 
 
-_MEMBERS = re.compile(r"<(/?)(?:[^\s<>/:]+:)?(?:contrib-group|xref|fn|aff|email|address)(?=[\s/>])[^>]*>")
 _NOT_PUBLISHED = {"pmc-release", "nihms-submitted"}
 
 
-def _year(meta: Element) -> int | None:
+def _year(dates: Iterable[Element]) -> int | None:
     """The smallest four-digit year of a publication date."""
     years = [
         int(year)
-        for date in meta.iterchildren("{*}pub-date")
+        for date in dates
         if not _NOT_PUBLISHED & {date.get("pub-type"), date.get("date-type")}
-        for year in [(date.findtext("{*}year") or "").strip()]
+        for year in [plain(_child(date, "year")) or ""]
         if re.fullmatch("[0-9]{4}", year)
     ]
     return min(years, default=None)
 
 
 def _custom_meta(meta: Element) -> dict[str, str]:
-    return {
-        name: squash("".join(value.itertext()))
-        for item in meta.iterfind(".//{*}custom-meta")
-        if (name := squash(item.findtext("{*}meta-name") or "")) and (value := item.find("{*}meta-value")) is not None
-    }
+    found = {}
+    for item in meta.iterdescendants("{*}custom-meta"):
+        pair = {local(part): plain(part) or "" for part in item}
+        found[pair.get("meta-name", "")] = pair.get("meta-value", "")
+    return found
 
 
-def _is_scanned(meta: Element, custom: dict[str, str]) -> bool:
+def _is_scanned(attached: Iterable[Element], custom: dict[str, str]) -> bool:
     if custom.get("pmc-prop-is-scanned-article", "").lower() in ("yes", "true", "1"):
         return True
-    return any(item.get("content-type") == "scanned-pages" for item in meta.iterchildren("{*}supplementary-material"))
+    return any(item.get("content-type") == "scanned-pages" for item in attached)
 
 
-_TERMS = ("{*}permissions", "{*}license", "{*}copyright-statement")
+_TERMS = ("permissions", "license", "copyright-statement")
 """Where the terms of the article stand: directly in article-meta (older DTDs have no `permissions`)."""
 _LICENSE_TYPE = re.compile(r"\s(?:license-type|content-type)=\"([^\"]*)\"")
-
-
-def article_license(meta: Element, custom: dict[str, str]) -> tuple[str | None, str | None]:
-    """(code, URL) of the article's own licence; (None, None) where no Creative Commons licence is stated."""
-    xml = "".join(serialized(item) for item in meta.iterchildren(*_TERMS))
-    return read_license(xml, custom.get("pmc-license-ref", ""))
 
 
 def read_license(xml: str, stated: str = "") -> tuple[str | None, str | None]:
@@ -159,6 +161,6 @@ def read_license(xml: str, stated: str = "") -> tuple[str | None, str | None]:
     for kind in (*_LICENSE_TYPE.findall(xml), stated):
         codes += licenses.codes_in_words(kind)
     if not codes:
-        codes = licenses.codes_in_words(text_of(jats_text.cut(xml, jats_text.SILENT)))
+        codes = licenses.codes_in_words(text_of(xml))
     code = licenses.most_restrictive(codes)
     return code, next((url for found, url in urls if found == code), None)

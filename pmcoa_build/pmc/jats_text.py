@@ -1,15 +1,14 @@
-"""From a piece of JATS to plain text and to sentences, by way of its serialisation.
+"""From a piece of JATS to plain text and to sentences.
 
-An element is written to a string once (libxml2, in C) and the tags are taken out by regular expressions, also in C:
-several times faster than walking the nodes from Python. It is safe because a serialised tree holds `<` and `>` in
-tags alone: in text and attribute values they stand escaped, and the parser has dropped comments, processing
-instructions and CDATA marks.
+Text comes from libxml2's own serialisation (in C), as text where an element holds inline markup alone, else as XML
+whose tags are then taken out: several times faster than walking the nodes from Python. It is safe because a
+serialised tree holds `<` and `>` in tags alone: in text and attribute values they stand escaped, and the parser has
+dropped comments, processing instructions and CDATA marks.
 """
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from typing import Any
 
 from lxml import etree
@@ -17,30 +16,54 @@ from lxml import etree
 Element = Any
 """An lxml element (lxml ships no types)."""
 
-_BLOCKS = (
-    "title|p|list|list-item|def-list|def-item|term|def|disp-formula|disp-formula-group|disp-quote|verse-group|verse-line"
-    "|boxed-text|break|media|supplementary-material|table-wrap|table|thead|tbody|tr|td|th|caption|caption-content"
-    "|statement|sec|label|attrib|fn|preformat|array|permissions|copyright-[a-z]+|license|license-p"
-)
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_BLOCKS = _names("""
+    title p list list-item def-list def-item term def disp-formula disp-formula-group disp-quote verse-group verse-line
+    boxed-text break media supplementary-material table-wrap table thead tbody tr td th caption caption-content
+    statement sec label attrib fn preformat array permissions copyright-statement copyright-year copyright-holder
+    license license-p
+""")
 """Elements that part words at both edges; all others (sub, sup, italic …) join: Na2C2O4."""
 
-_SILENT = "tex-math|annotation|annotation-xml|alt-text|long-desc|object-id|fig|fig-group"
-_ATTACHED = "supplementary-material|media|table-wrap"
-_FLOATS = "table-wrap|table-wrap-group|supplementary-material|media|boxed-text|fn"
+_SILENT = _names("tex-math annotation annotation-xml alt-text long-desc object-id fig fig-group")
+_ATTACHED = _names("supplementary-material media table-wrap")
+_FLOATS = _names("table-wrap table-wrap-group supplementary-material media boxed-text fn")
+
+_APART, _LEFT_OUT = 1, 2
+"""Bits of a kind: a blank stands in the element's place or at its edges; its text is left out. 0 = inline."""
 
 
-def _tags(names: str) -> re.Pattern[str]:
-    return re.compile(rf"<(/?)(?:[^\s<>/:]+:)?(?:{names})(?=[\s/>])[^>]*>")
+class _Kinds(dict[str, int]):
+    """How to treat a tag as it is written (`/p`, `mml:mi`, `break/`) or as lxml gives it, worked out once for each."""
+
+    def __init__(self, left_out: frozenset[str]) -> None:
+        super().__init__()
+        self.left_out = left_out
+
+    def __missing__(self, written: str) -> int:
+        local = written.rpartition("}")[2] if written[0] == "{" else written.strip("/").rpartition(":")[2]
+        kind = (_LEFT_OUT if local in self.left_out else 0) | (_APART if local in _BLOCKS else 0)
+        if len(self) < 2000:  # a hostile file may hold any number of names
+            self[written] = kind
+        return kind
 
 
-_BLOCK_TAG = _tags(_BLOCKS)
-_ANY_TAG = re.compile(r"<[^>]*>")
-SILENT = _tags(_SILENT)
-"""Tags of what is no text to a reader, or is another figure's."""
-CAPTION_CUT = _tags(f"{_SILENT}|{_ATTACHED}")
-"""As SILENT, and what hangs on a caption without being it (eLife's source data, "Click here for …")."""
-PARAGRAPH_CUT = _tags(f"{_SILENT}|{_FLOATS}")
-"""As SILENT, and the floats that may stand inside the paragraph that cites them."""
+ALL = _Kinds(_SILENT)
+"""Leaves out what is no text to a reader, or is another figure's."""
+CAPTION = _Kinds(_SILENT | _ATTACHED)
+"""As ALL, and what hangs on a caption without being it (eLife's source data, "Click here for …")."""
+PARAGRAPH = _Kinds(_SILENT | _FLOATS)
+"""As ALL, and the floats that may stand inside the paragraph that cites them."""
+TITLE = _Kinds(_SILENT | {"xref", "fn"})
+"""As ALL, and footnote marks."""
+NAME = _Kinds(_names("contrib-group xref fn aff email address"))
+"""The name of a group of authors without its members."""
+
+_TAG = re.compile("<([^>]*)>")
 
 
 def serialized(element: Element) -> str:
@@ -55,50 +78,53 @@ def inner(xml: str) -> str:
     return xml[start:xml.rindex("</")] if xml[start - 2] != "/" else ""
 
 
-def cut(xml: str, tags: re.Pattern[str]) -> str:
-    """The XML without the elements of those tags, however nested; their tails stay. One pass."""
-    kept: list[str] = []
-    depth = position = 0
-    for match in tags.finditer(xml):
-        if match[0].endswith("/>"):
-            if not depth:
-                kept += (xml[position:match.start()], _gap(match[0]))
-                position = match.end()
-        elif not match[1]:
-            if not depth:
-                kept += (xml[position:match.start()], _gap(match[0]))
-            depth += 1
-        else:
-            depth -= 1
-            position = match.end()
-    return "".join((*kept, xml[position:])) if kept else xml
-
-
-def _gap(tag: str) -> str:
-    return " " if _BLOCK_TAG.match(tag) else ""
-
-
-def text_of(xml: str) -> str:
-    """Plain text of serialised XML: block elements part words, inline ones do not.
+def text_of(xml: str, kinds: _Kinds = ALL) -> str:
+    """Plain text of serialised XML: block elements part words, inline ones do not, some are left out, however nested.
 
     Runs of white space, also of Unicode's (no-break, thin space), become one blank; no other character is touched.
     """
-    return squash(unescape(_ANY_TAG.sub("", _BLOCK_TAG.sub(" ", xml))))
+    tokens = _TAG.split(xml)
+    pieces = tokens[:1]
+    depth = 0
+    for tag, text in zip(tokens[1::2], tokens[2::2], strict=True):
+        kind = kinds.get(tag)
+        if kind is None:
+            kind = kinds[tag.split(None, 1)[0]]
+        if kind & _LEFT_OUT and tag[-1] != "/":
+            depth += -1 if tag[0] == "/" else 1
+        if not depth:
+            if kind & _APART:
+                pieces.append(" ")
+            pieces.append(text)
+    return squash(unescape("".join(pieces)))
 
 
-def plain(element: Element | None, tags: re.Pattern[str] = SILENT) -> str | None:
-    """Text of an element without the elements of those tags; None without an element or without text."""
-    return None if element is None else text_of(cut(inner(serialized(element)), tags)) or None
+def plain(element: Element | None, kinds: _Kinds = ALL) -> str | None:
+    """Text of an element; None without an element or without text."""
+    return None if element is None else squash(raw_text(element, kinds)) or None
+
+
+def raw_text(element: Element, kinds: _Kinds) -> str:
+    """Text of an element with its white space as it is, but for the blanks that part blocks."""
+    if len(element) == 0:
+        return element.text or ""
+    if not any([kinds[inside.tag] for inside in element.iterdescendants()]):
+        text: str = etree.tostring(element, encoding="unicode", method="text", with_tail=False)
+        return text
+    if _blank(element.text) and all([kinds[child.tag] == _APART and _blank(child.tail) for child in element]):
+        return " ".join([raw_text(child, kinds) for child in element])
+    return text_of(inner(serialized(element)), kinds)
+
+
+def _blank(text: str | None) -> bool:
+    return not text or text.isspace()
 
 
 def unescape(text: str) -> str:
-    """Undo what serialising escapes."""
+    """Undo what serialising escapes in text."""
     if "&" not in text:
         return text
-    for escape, character in (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&#13;", "\r"), ("&#10;", "\n"),
-                              ("&#9;", "\t"), ("&amp;", "&")):
-        text = text.replace(escape, character)
-    return text
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&#13;", "\r").replace("&amp;", "&")
 
 
 def squash(text: str) -> str:
@@ -106,57 +132,82 @@ def squash(text: str) -> str:
     return " ".join(text.split())
 
 
-_XREF = re.compile(r"<(?:[^\s<>/:]+:)?xref(?=\s)[^>]*>")
-_RID = re.compile(r"\srid=\"([^\"]*)\"")
-_REF_TYPE = re.compile(r"\sref-type=\"fig\"", re.IGNORECASE)
-_MARK = re.compile(r"\0([^\0]*)\0")
-_STOP = re.compile(r"[.!?][)\]\"'”’]*(?:\0[^\0]*\0)?\s(?=[^a-z])")
-_ABBREVIATION = re.compile(
-    r"(?:^|[\s(\[\0])(?:figs?|figures?|tabs?|refs?|eqs?|eqns?|sects?|suppl?|supp|vs|cf|ca|approx|al|e\.g|i\.e|nos?|dr|prof"
-    r"|st|spp?|var|subsp|resp|vol|pp?|eds?|[^\W\d_])\.$",
-    re.IGNORECASE,
+_CITING_TAG = re.compile(r"<(?:[^\s<>/:]+:)?xref(?=[^>]*\sref-type=\"bib)[^>]*>", re.IGNORECASE)
+
+
+def with_citations(xml: str, mark: str, kinds: _Kinds) -> str:
+    """`text_of` with a mark before each reference to the reference list."""
+    return text_of(_CITING_TAG.sub(mark, xml), kinds)
+
+
+# --- sentences that refer to figures -----------------------------------------------------------------------------
+
+_OPEN, _CLOSE = "\ufdd0", "\ufdd1"
+"""Around the ids of a reference to figures. Noncharacters: Unicode keeps them out of any interchange of text."""
+_MARK = re.compile(f"{_OPEN}([^{_CLOSE}]*){_CLOSE}")
+_ABBREVIATIONS = _names("""
+    fig figs tab tabs ref refs eq eqs eqn eqns sect sects suppl supp vs cf ca approx al e.g i.e no nos dr prof st sp spp
+    var subsp resp vol p pp ed eds
+""")
+_END = (
+    r"(?:[!?]|\.(?=[)\]\"'”’\s])(?:(?<=[)\]0-9]\.)|(?<=\w{7}\.)|(?<!\b[^\W\d_]\.)"
+    + "".join(rf"(?<!\b{re.escape(form)}\.)" for word in sorted(_ABBREVIATIONS) for form in (word, word.capitalize()))
+    + r"))[)\]\"'”’]*\s(?![a-z])"
 )
-_RANGE_BETWEEN = re.compile(
-    r"\d\s?[A-Za-z]?\s?(?:[-‐‑‒–—−]+|\bto\b|\bthrough\b)\s?(?:fig(?:ure)?s?\.?\s?)?$", re.IGNORECASE
-)
-_RANGE_WITHIN = re.compile(r"\D{0,12}(\d{1,3})\s?[-‐‑‒–—−]\s?(\d{1,3})(?!\w)")
+"""The end of a sentence: no abbreviation or initial before the point, no small letter after the blank."""
+_NEXT_END = re.compile(_END)
+_LAST_END = re.compile(f"(?s:.*){_END}")
+_DASH = "[-‐‑‒–—−]"
+_RANGE_BETWEEN = re.compile(rf"\d\s?[A-Za-z]?\s?(?:{_DASH}+|\bto|\bthrough)\s?(?:[Ff]ig[a-z]*\.?\s?)?$")
+_RANGE_WITHIN = re.compile(rf"\D{{0,12}}(\d{{1,3}})\s?{_DASH}\s?(\d{{1,3}})(?!\w)")
 
 Range = tuple[str, str | int]
 """An id and where its range ends: an id ("Fig 2" – "4" as two references), or a number ("Figs 2–4" as one)."""
 
 
-def cited_sentences(xml: str) -> list[tuple[str, set[str], list[Range]]]:
-    """Of one serialised paragraph, the sentences that refer to figures: (text, ids referred to, ranges among them).
+def mark(xref: Element, rids: str) -> None:
+    """Leave the ids of a reference in its own text, for `cited_sentences` to find."""
+    xref.text = f"{_OPEN}{rids}{_CLOSE}{xref.text or ''}"
 
-    Floats inside the paragraph are left out, what follows them stays.
+
+def without_marks(text: str) -> str:
+    """Text or XML as it was before `mark`."""
+    return _MARK.sub("", text) if _OPEN in text else text
+
+
+def cited_sentences(paragraph: Element) -> list[tuple[str, set[str], list[Range]]]:
+    """Of one paragraph, the sentences that refer to figures: (text, ids referred to, ranges among them).
+
+    Floats inside the paragraph are left out, what follows them stays. The references are `mark`ed before.
     """
-    marked = text_of(_XREF.sub(_marked, cut(xml, PARAGRAPH_CUT)))
-    stops = [stop.end() for stop in _STOP.finditer(marked)
-             if not _ABBREVIATION.search(marked, max(0, stop.start() - 12), stop.start() + 1)]
-    by_sentence: dict[int, list[re.Match[str]]] = {}
-    for mark in _MARK.finditer(marked):
-        by_sentence.setdefault(bisect_right(stops, mark.start()), []).append(mark)
-    edges = [0, *stops, len(marked)]
-    return [
-        (squash(_MARK.sub("", marked[edges[i]:edges[i + 1]])), {r for m in marks for r in m[1].split()},
-         _ranges(marked, marks))
-        for i, marks in by_sentence.items()
-    ]
+    text = raw_text(paragraph, PARAGRAPH)
+    found = []
+    end = 0
+    for match in _MARK.finditer(text):
+        if match.start() < end:
+            continue
+        before = _LAST_END.match(text, end, match.start())
+        start = before.end() if before else end
+        after = _NEXT_END.search(text, match.end())
+        end = after.end() if after else len(text)
+        found.append(_sentence(text[start:end]))
+    return found
 
 
-def _marked(match: re.Match[str]) -> str:
-    rid = _RID.search(match[0])
-    return f"\0{rid[1]}\0" if rid and _REF_TYPE.search(match[0]) else ""
+def _sentence(text: str) -> tuple[str, set[str], list[Range]]:
+    pieces = _MARK.split(text)
+    rids = {rid for ids in pieces[1::2] for rid in ids.split()}
+    return squash("".join(pieces[::2])), rids, _ranges(pieces)
 
 
-def _ranges(text: str, marks: list[re.Match[str]]) -> list[Range]:
+def _ranges(pieces: list[str]) -> list[Range]:
+    """Ranges in a sentence cut at its marks: text, ids, text, ids, … text."""
     found: list[Range] = []
-    for mark, following in zip(marks, [*marks[1:], None], strict=True):
-        ids = mark[1].split()
-        within = _RANGE_WITHIN.match(text, mark.end(), mark.end() + 24)
-        if ids and within:
-            found.append((ids[0], int(within[2])))
-        between = text[mark.end():following.start()] if following is not None else ""
-        if ids and following is not None and len(between) < 40 and _RANGE_BETWEEN.search(between):
-            found += [(ids[-1], last) for last in following[1].split()[:1]]
+    for at in range(1, len(pieces), 2):
+        following = pieces[at + 1]
+        within = _RANGE_WITHIN.match(following)
+        if within:
+            found += [(first, int(within[2])) for first in pieces[at].split()[:1]]
+        if at + 2 < len(pieces) and len(following) < 40 and _RANGE_BETWEEN.search(following):
+            found += [(first, last) for first in pieces[at].split()[-1:] for last in pieces[at + 2].split()[:1]]
     return found
