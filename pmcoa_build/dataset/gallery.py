@@ -116,17 +116,21 @@ def _picture(encoded: bytes | None) -> tuple[str | None, int, int]:
 
 
 def _funnel(funnel: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Stages as slices of a funnel: widths in percent of the largest count of the same unit."""
-    largest: dict[str, int] = {}
+    """Stages as slices of a funnel: widths in percent of the slice at which the scale began (`again`).
+
+    The scale begins again where the unit changes, and where less than a twentieth is left.
+    """
+    slices: list[dict[str, Any]] = []
+    full, unit = 0, ""
     for stage in funnel:
-        largest[stage["unit"]] = max(largest.get(stage["unit"], 1), stage["in"])
-    slices = []
-    for stage in funnel:
-        top, bottom = (100 * stage[key] / largest[stage["unit"]] for key in ("in", "done"))
+        again = stage["unit"] != unit or stage["in"] > full or stage["in"] * 20 < full
+        if again:
+            full, unit = max(stage["in"], 1), stage["unit"]
         slices.append({
             **stage,
-            "top": round(top, 2),
-            "bottom": round(bottom, 2),
+            "again": again,
+            "top": round(100 * stage["in"] / full, 2),
+            "bottom": round(100 * stage["done"] / full, 2),
             "lost": [(reason, n, reason in stage["dead"]) for reason, n in losses(stage)],
         })
     return slices
