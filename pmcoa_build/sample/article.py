@@ -14,7 +14,9 @@ from pmcoa_build.sample.imagery import Rng, pick, rng_of
 from pmcoa_build.sample.jats import Figure, Graphic, Manuscript, tag_of
 
 _FIRST = ("Ada", "Bo", "Chidi", "Dana", "Emeka", "Fatima", "Goran", "Hana", "Ines", "Jun", "Kofi", "Lena")
-_LAST = ("Abel", "Brandt", "Castillo", "Díaz", "Eriksen", "Fischer", "García", "Huang", "Ito", "Jónsson", "Kaya", "Lund")
+_LAST = ("Abel", "Brandt", "Castillo", "Díaz", "Eriksen", "Fischer", "García", "Huang", "Ito", "Jónsson", "Kaya",
+         "Lund")
+_SUBTITLES = ("a drawn case series", "a drawn cohort", "one drawn case")
 _REPRINTS = (
     "Reproduced with permission from Doe et al. (2015), © Elsewhere Press.",
     "Adapted from ref. [1] with permission of the publisher.",
@@ -42,7 +44,7 @@ def write_article(part: Part, seed: int) -> Manuscript:
     authors = tuple((pick(rng, _FIRST), pick(rng, _LAST)) for _ in range(int(rng.integers(2, 7))))
     return Manuscript(
         part=part,
-        title=f"{topic} in sample {part.index}: {pick(rng, ('a drawn case series', 'a drawn cohort', 'one drawn case'))}",
+        title=f"{topic} in sample {part.index}: {pick(rng, _SUBTITLES)}",
         authors=authors,
         pmid=None if part.index % 9 == 4 else 98_000_000 + part.index,
         doi=None if part.index % 17 == 8 else f"10.5555/drawn.{tag_of(part)}",
@@ -66,7 +68,8 @@ def _figures(part: Part, seed: int, rng: Rng, alphabet: str) -> tuple[Figure, ..
         if k == 2 and "supplement-figures" in part.oddities:
             figures.append(_supplement(part, seed, alphabet))
     if "video" in part.oddities:
-        figures.append(Figure("video1", "Video 1.", Caption("", "Endoscopy video of the drawn case.", "", "", (), "none"), (),
+        figures.append(Figure("video1", "Video 1.", Caption("", "Endoscopy video of the drawn case.", "", "", (),
+                                                            "none"), (),
                               role="video", outcome="no-graphic"))
     return tuple(figures)
 
@@ -133,12 +136,13 @@ def _with_rights(figure: Figure, part: Part) -> Figure:
         return replace(figure, graphics=(graphic,), outcome="media-missing")
     if "reprint" in odd and figure.caption is not None:
         notice = _REPRINTS[part.index % len(_REPRINTS)]
-        caption = replace(figure.caption, body=f"{figure.caption.body} {notice}", tail=f"{figure.caption.tail} {notice}".strip())
+        caption = replace(figure.caption, body=f"{figure.caption.body} {notice}",
+                          tail=f"{figure.caption.tail} {notice}".strip())
         return replace(figure, caption=caption, rights=notice, outcome="figure-rights")
     if "figure-permissions" in odd:
         notice = "Not covered by the article's licence; reprinted with permission of Elsewhere Press."
-        permissions = ("<permissions><copyright-statement>© 2015 Elsewhere Press</copyright-statement><license><license-p>"
-                       f"{notice}</license-p></license></permissions>")
+        permissions = ("<permissions><copyright-statement>© 2015 Elsewhere Press</copyright-statement>"
+                       f"<license><license-p>{notice}</license-p></license></permissions>")
         return replace(figure, permissions=permissions, rights=notice, outcome="figure-rights")
     return figure
 
@@ -181,7 +185,8 @@ def _graphical_abstract(part: Part, seed: int) -> Figure:
     panels = choose_panels(rng, "drawings", 1)
     page = choose_page(rng, panels, "upper")
     drawing = draw(rng, panels, page)
-    return Figure("undfig1", None, None, (Graphic("fx1.jpg", "" if part.license in ("TDM", None) else "fx1.jpg", drawing,
+    return Figure("undfig1", None, None, (Graphic("fx1.jpg", "" if part.license in ("TDM", None) else "fx1.jpg",
+                                                  drawing,
                                                   tuple(panels)),), role="abstract", outcome="no-caption")
 
 
@@ -201,7 +206,7 @@ def _sentences(part: Part, rng: Rng, figures: Sequence[Figure]) -> tuple[str, ..
     if "spanish" in part.oddities:
         return tuple(f'Los resultados se muestran en la <xref ref-type="fig" rid="{f.xml_id}">Figura {i}</xref>.'
                      for i, f in enumerate(figures, 1))
-    said = ["All findings were drawn by rule and never seen in a patient <xref ref-type=\"bibr\" rid=\"r1\">[1]</xref>."]
+    said = ['All findings were drawn by rule, never seen in a patient <xref ref-type="bibr" rid="r1">[1]</xref>.']
     cited = [f for f in figures if f.xml_id and f.role not in ("abstract", "video")]
     for index, figure in enumerate(cited, 1):
         panel = figure.graphics[0].panels[0]
@@ -212,7 +217,8 @@ def _sentences(part: Part, rng: Rng, figures: Sequence[Figure]) -> tuple[str, ..
             'The extent is given in <xref ref-type="fig" rid="{id}">Fig. {n}</xref>, <italic>p</italic> &lt; 0.05.',
         ))
         said.append(form.format(clause=clause, id=figure.xml_id, n=index))
-        said.append(pick(rng, ("No patient was harmed by it.", "The second reader agreed (κ = 0.9).", "It grew by 3 cm<sup>3</sup>.")))
+        said.append(pick(rng, ("No patient was harmed by it.", "The second reader agreed (κ = 0.9).",
+                               "It grew by 3 cm<sup>3</sup>.")))
     if len(cited) >= 3:
         a, b, c = (f.xml_id for f in cited[:3])
         said.append(f'Both readings are compared in <xref ref-type="fig" rid="{a} {b}">Figures 1 and 2</xref>.')
@@ -225,8 +231,9 @@ def _not_figures(part: Part) -> str:
     tag = tag_of(part)
     return (
         f'<p>The sign <inline-graphic xlink:href="drawn-{tag}-i1.jpg"/> marks a finding.</p>'
-        f'<table-wrap id="t1"><label>Table 1</label><caption><p>Cohort.</p></caption><graphic xlink:href="drawn-{tag}-t001.jpg"/>'
-        f'</table-wrap><disp-formula id="e1"><graphic xlink:href="drawn-{tag}-e001.jpg"/></disp-formula>'
+        f'<table-wrap id="t1"><label>Table 1</label><caption><p>Cohort.</p></caption>'
+        f'<graphic xlink:href="drawn-{tag}-t001.jpg"/></table-wrap>'
+        f'<disp-formula id="e1"><graphic xlink:href="drawn-{tag}-e001.jpg"/></disp-formula>'
     )
 
 

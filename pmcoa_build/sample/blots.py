@@ -19,7 +19,8 @@ def _levels(pattern: str, lanes: int) -> list[float]:
         return [1 - 0.88 * i / (lanes - 1) for i in range(lanes)]
     strong, _, lane = pattern.partition(" ")
     chosen = COUNTS[lane] - 1
-    return [(1.0 if i == chosen else 0.1) if strong == "strong" else (0.04 if i == chosen else 0.9) for i in range(lanes)]
+    marked, other = (1.0, 0.1) if strong == "strong" else (0.04, 0.9)
+    return [marked if i == chosen else other for i in range(lanes)]
 
 
 def _band(canvas: Field, centre: tuple[float, float], size: tuple[float, float], strength: float) -> None:

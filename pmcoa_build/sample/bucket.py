@@ -16,7 +16,7 @@ from typing import Any
 from pmcoa_build.errors import UsageError
 from pmcoa_build.ids import figure_ids
 from pmcoa_build.sample.article import caption_text, form_of, not_figure_media, write_article
-from pmcoa_build.sample.cast import CHANGES, Part, cast
+from pmcoa_build.sample.cast import Part, cast
 from pmcoa_build.sample.dialects import DIALECTS
 from pmcoa_build.sample.imagery import Image, rng_of
 from pmcoa_build.sample.jats import Figure, Graphic, Manuscript, article_xml, tag_of
@@ -30,7 +30,7 @@ DATES = {1: "2026-11-02", 2: "2026-11-03"}
 MARKER, TRUTH = ".sample.json", "truth.jsonl"
 _DAY = datetime(2026, 11, 1, 1, tzinfo=UTC)
 _INVENTORY = f"inventory-reports/{BUCKET}/metadata"
-_README = """PMC Article Datasets: SAMPLE. Every article here is drawn by a program; nothing is real, nobody was examined.
+_README = """PMC Article Datasets: SAMPLE. Every article is drawn by a program; nothing is real, nobody was examined.
 Layout: PMC<id>.<version>/, metadata/, inventory-reports/. Licence of the drawings: CC0.
 """
 
@@ -93,10 +93,9 @@ def _clear(root: Path, *, known: bool) -> None:
 
 
 def _write_edition(root: Path, articles: int, seed: int, edition: int) -> None:
-    rows = {row["article"]: [] for row in truth(root)} if edition == 2 else {}
-    if edition == 2:
-        for row in truth(root):
-            rows[row["article"]].append(row)
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for row in truth(root) if edition == 2 else ():
+        rows.setdefault(row["article"], []).append(row)
     before = {part.article: part for part in cast(articles)} if edition == 2 else {}
     parts = cast(articles, edition)
     for part in parts:
@@ -171,8 +170,8 @@ def _metadata(paper: Manuscript, xml: bytes, text: bytes, media: dict[str, bytes
 def _plain_text(paper: Manuscript) -> bytes:
     part = paper.part
     captions = "\n\n".join(filter(None, (caption_text(figure.caption) for figure in paper.figures)))
-    return (f"ARTICLE INFORMATION\n====\nPMCID: PMC{part.pmcid}\nDOI: {paper.doi or ''}\nLicense: {part.license or ''}\n\n"
-            f"{paper.title}\n\n{captions}\n").encode()
+    return (f"ARTICLE INFORMATION\n====\nPMCID: PMC{part.pmcid}\nDOI: {paper.doi or ''}\n"
+            f"License: {part.license or ''}\n\n{paper.title}\n\n{captions}\n").encode()
 
 
 def _media(paper: Manuscript, seed: int) -> dict[str, bytes]:
@@ -284,5 +283,3 @@ def _gzip(data: bytes) -> bytes:
         packed.write(data)
     return out.getvalue()
 
-
-__all__ = ["CHANGES", "DATES", "write_sample", "truth"]

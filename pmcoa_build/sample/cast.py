@@ -74,11 +74,13 @@ _FIRST: tuple[tuple[str, str | None, str], ...] = (
     ("elife", "CC BY", "no-figures empty-media"),
 )
 _PATTERN: dict[int, tuple[str | None, str]] = {
-    2: ("CC BY-NC", ""), 5: ("CC BY", "reprint"), 7: ("CC BY-NC-ND", ""), 9: ("CC0", ""), 11: ("CC BY", "several-graphics"),
+    2: ("CC BY-NC", ""), 5: ("CC BY", "reprint"), 7: ("CC BY-NC-ND", ""), 9: ("CC0", ""),
+    11: ("CC BY", "several-graphics"),
     13: ("CC BY", "spanish"), 15: ("CC BY-SA", ""), 17: ("TDM", "no-media-key"), 19: ("CC BY", "formats"),
     21: ("CC BY", "retracted"), 23: ("CC BY-NC-SA", ""), 25: ("CC BY", "two-versions"), 27: (None, "pdf-null"),
     29: ("CC BY", "no-label no-id"), 31: ("CC0", "no-caption"), 33: ("CC BY-ND", ""), 35: ("CC BY", "sub-article"),
-    37: ("CC BY", "no-figures"), 39: ("CC BY", "figure-permissions"), 41: ("CC BY-SA", "formats"), 43: ("CC BY", "video"),
+    37: ("CC BY", "no-figures"), 39: ("CC BY", "figure-permissions"), 41: ("CC BY-SA", "formats"),
+    43: ("CC BY", "video"),
 }
 _BROKEN = {60: "unwell-formed", 77: "missing-xml"}
 _ALWAYS = {"elsevier": "graphical-abstract", "bmc": "data-waiver", "jcb": "case-differs", "plos": "extensionless",
@@ -117,7 +119,8 @@ def _versions(part: Part) -> list[Part]:
 
 
 CHANGES: dict[str, tuple[int, ...]] = {
-    "text": (1, 16, 46), "image": (2, 18, 48), "retracted": (4, 50), "non-commercial": (5,), "version": (0,), "removed": (10,),
+    "text": (1, 16, 46), "image": (2, 18, 48), "retracted": (4, 50), "non-commercial": (5,), "version": (0,),
+    "removed": (10,),
 }
 """What edition 2 does to which articles (by index); it adds three new ones besides."""
 

@@ -71,7 +71,8 @@ def _fundus(a: Attributes, rng: Rng, width: int, height: int) -> Image:
     for turn in (-1.9, -1.2, -0.55, 0.55, 1.2, 1.9):
         bend = [disc + scale * np.array([-side * (0.2 + 1.1 * t) * np.cos(turn * 0.6), 1.15 * t**0.7 * np.sin(turn)])
                 for t in np.linspace(0, 1, 14)]
-        cv2.polylines(canvas, [np.array(bend, np.int32)], False, (130.0, 25.0, 20.0), max(1, round(scale / 32)), cv2.LINE_AA)
+        cv2.polylines(canvas, [np.array(bend, np.int32)], False, (130.0, 25.0, 20.0), max(1, round(scale / 32)),
+                      cv2.LINE_AA)
     paint(canvas, ellipse(x, y, (0.5 * side, 0), (0.17, 0.2), 0.2), (252, 225, 150))
     radius = 0.055 if a["size"] == "small" else 0.105
     tone = (95, 0, 10) if a["finding"] == "haemorrhages" else (255, 245, 120)
@@ -102,7 +103,7 @@ def _wound(a: Attributes, rng: Rng, width: int, height: int) -> Image:
     """A limb on a drape with a rash or ulcers."""
     x, y = grid(width, height)
     canvas = plain(width, height, (70, 120, 165))
-    limb = np.clip((0.62 - np.abs(y + 0.1 * np.sin(2 * x))) / 0.05, 0, 1)
+    limb = np.clip((0.62 - np.abs(y + 0.1 * np.sin(2 * x))) / 0.05, 0, 1).astype(np.float32)
     skin = {"light": (232, 190, 165), "dark": (125, 82, 60)}[a["skin"]]
     canvas += limb[:, :, None] * (np.asarray(skin) * (1.05 - 0.35 * y[:, :, None] ** 2) - canvas)
     dx = {"left": -0.45, "right": 0.45, "central": 0.0}[a["side"]]
@@ -118,11 +119,13 @@ CLINICAL: tuple[Modality, ...] = (
              ("Dermoscopy of a {size} {shape} {colour} lesion {hair} hair",
               "Dermoscopic view of a {size} {shape} {colour} naevus {hair} hair"), _dermoscopy, 1.2),
     Modality("endoscopy", "photo", ("Endoscopy findings", "Colonoscopy images"),
-             {"count": tuple(COUNTS)[:3], "colour": ("red", "whitish", "yellowish"), "size": SIZES, "side": tuple(SIDES)},
+             {"count": tuple(COUNTS)[:3], "colour": ("red", "whitish", "yellowish"), "size": SIZES,
+              "side": tuple(SIDES)},
              ("Endoscopy shows {count} {size} {colour} polyps on the {side} wall",
               "Colonoscopy with {count} {size} {colour} polyps of the {side} wall"), _endoscopy, 1.0),
     Modality("fundus", "photo", ("Colour fundus photography", "Fundus photographs (ophthalmoscopy)"),
-             {"side": ("left", "right"), "finding": ("haemorrhages", "exudates"), "count": tuple(COUNTS)[:5], "size": SIZES},
+             {"side": ("left", "right"), "finding": ("haemorrhages", "exudates"), "count": tuple(COUNTS)[:5],
+              "size": SIZES},
              ("Fundus photograph with {count} {size} {finding}, disc on the {side}",
               "Fundus photography shows {count} {size} {finding} and the disc on the {side}"), _fundus, 1.0),
     Modality("specimen", "photo", ("Gross pathology of the resected specimens", "Macroscopic appearance at autopsy"),

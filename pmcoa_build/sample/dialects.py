@@ -38,19 +38,24 @@ class Dialect:
 
 
 DIALECTS: dict[str, Dialect] = {
-    "elife": Dialect("Drawn Life", "Drawn Life", "Drawn Life Sciences Ltd", "elife-{tag}-fig{k}", "fig{k}", "Figure {k}.",
+    "elife": Dialect("Drawn Life", "Drawn Life", "Drawn Life Sciences Ltd", "elife-{tag}-fig{k}", "fig{k}",
+                     "Figure {k}.",
                      "after", True, supplement="elife-{tag}-supp1.xlsx"),
-    "plos": Dialect("Open Sample Reports", "Open Sample Rep", "Sample Library", "pone.{tag}.g{k:03}", "pone-{tag}-g{k:03}",
+    "plos": Dialect("Open Sample Reports", "Open Sample Rep", "Sample Library", "pone.{tag}.g{k:03}",
+                    "pone-{tag}-g{k:03}",
                     "Figure {k}", "after", True, bare_href=True, supplement="pone.{tag}.s001.doc"),
     "elsevier": Dialect("Sample Case Letters", "Sample Case Lett", "Sample Science BV", "gr{k}", "f{k:04}0", "Fig. {k}",
                         "floats", False, supplement="mmc1.pdf"),
     "mdpi": Dialect("Synthetic Imaging", "Synth Imaging", "Multidrawn Institute", "drawn-98-{tag}-g{k:03}",
                     "drawn-98-{tag}-f{k:03}", "Figure {k}", "floats", False, supplement="drawn-98-{tag}-s001.zip"),
-    "bmc": Dialect("Central Sample Medicine", "Cent Sample Med", "Central Sample", "41746_2026_{tag}_Fig{k}_HTML", "Fig{k}",
+    "bmc": Dialect("Central Sample Medicine", "Cent Sample Med", "Central Sample", "41746_2026_{tag}_Fig{k}_HTML",
+                   "Fig{k}",
                    "Fig. {k}", "after", False, supplement="41746_2026_{tag}_MOESM1_ESM.docx"),
-    "jcb": Dialect("The Journal of Drawn Biology", "J Drawn Biol", "The Sample Press", "jcb{tag}.f{k}", "fig{k}", "Figure {k}.",
+    "jcb": Dialect("The Journal of Drawn Biology", "J Drawn Biol", "The Sample Press", "jcb{tag}.f{k}", "fig{k}",
+                   "Figure {k}.",
                    "inside", False, bare_href=True, upper_href=True, bare_text=True, supplement="jcb{tag}.s1.pdf"),
-    "manuscript": Dialect("Archives of Sample Manuscripts", "Arch Sample Manuscr", "Sample Society", "nihms-{tag}-f{k:04}",
+    "manuscript": Dialect("Archives of Sample Manuscripts", "Arch Sample Manuscr", "Sample Society",
+                          "nihms-{tag}-f{k:04}",
                           "F{k}", "Figure {k}.", "floats", True, supplement="NIHMS{tag}-supplement-1.pdf"),
 }
 
@@ -59,11 +64,12 @@ def license_xml(code: str | None, dialect: str, *, waiver: bool) -> str:
     """`<permissions>` as that publisher writes it; `waiver` adds BMC's CC0 sentence for the data."""
     holder = "<copyright-statement>© 2026 The Author(s)</copyright-statement><copyright-year>2026</copyright-year>"
     if code is None:
-        return f"<permissions>{holder}<license license-type=\"open-access\"><license-p>Free to read at the publisher's " \
-               "site; all other rights are reserved.</license-p></license></permissions>"
+        return f'<permissions>{holder}<license license-type="open-access"><license-p>Free to read at the ' \
+               "publisher's site; all other rights are reserved.</license-p></license></permissions>"
     if code == "TDM":
-        return f"<permissions>{holder}<license><license-p>This file is available for text mining. It may also be used " \
-               "consistent with the principles of fair use under the copyright law.</license-p></license></permissions>"
+        return f"<permissions>{holder}<license><license-p>This file is available for text mining. It may also be " \
+               "used consistent with the principles of fair use under the copyright law.</license-p></license>" \
+               "</permissions>"
     url = _ZERO if code == "CC0" else _DEED.format(CC_PARTS[code])
     name = "public domain dedication (CC0)" if code == "CC0" else f"Creative Commons Attribution ({code}) license"
     link = f'<ext-link ext-link-type="uri" xlink:href="{url}">{url}</ext-link>'

@@ -47,7 +47,7 @@ class Page:
     width: int
     layout: str
     gutter: int
-    background: tuple[int, int, int]
+    background: int
     labels: tuple[str, ...]
     printed: bool
     style: str
@@ -96,7 +96,8 @@ def _distinct(rng: Rng, order: Sequence[Modality]) -> list[Panel]:
 
 def labels_of(style: str, count: int) -> tuple[str, ...]:
     """`upper` A, B, C · `lower` a, b, c · `roman` i, ii, iii · `digit` 1, 2, 3."""
-    sources: dict[str, Sequence[str]] = {"upper": string.ascii_uppercase, "lower": string.ascii_lowercase, "roman": _ROMAN,
+    sources: dict[str, Sequence[str]] = {"upper": string.ascii_uppercase, "lower": string.ascii_lowercase,
+                                         "roman": _ROMAN,
                                          "digit": [str(i) for i in range(1, 13)]}
     return tuple(sources[style][:count])
 
@@ -108,8 +109,10 @@ def choose_page(rng: Rng, panels: Sequence[Panel], alphabet: str) -> Page:
     space = str(rng.choice(["wide", "thin", "none", "dark"], p=[0.68, 0.16, 0.08, 0.08]))
     if drawn and space != "wide":
         space = "wide" if space == "dark" else "thin"
-    gutter = {"wide": int(rng.integers(10, 24)), "thin": int(rng.integers(2, 5)), "none": 0, "dark": int(rng.integers(4, 10))}[space]
-    where = "above" if drawn and rng.random() < 0.75 else str(rng.choice(["inside", "boxed", "above"], p=[0.55, 0.2, 0.25]))
+    gutter = {"wide": int(rng.integers(10, 24)), "thin": int(rng.integers(2, 5)), "none": 0,
+              "dark": int(rng.integers(4, 10))}[space]
+    where = "above" if drawn and rng.random() < 0.75 else str(rng.choice(["inside", "boxed", "above"],
+                                                                         p=[0.55, 0.2, 0.25]))
     if space != "wide" and not drawn:
         where = "inside" if where == "above" else where
     low, high = {1: (420, 640), 2: (560, 860), 3: (600, 1000)}.get(count, (640, 1000))
@@ -117,7 +120,7 @@ def choose_page(rng: Rng, panels: Sequence[Panel], alphabet: str) -> Page:
         width=int(rng.integers(low, high)),
         layout=str(rng.choice(["grid", "ragged", "span"], p=[0.5, 0.35, 0.15])),
         gutter=gutter,
-        background=(0, 0, 0) if space == "dark" else (255, 255, 255),
+        background=0 if space == "dark" else 255,
         labels=labels_of(alphabet, count),
         printed=count > 1 and rng.random() > 0.08,
         style=str(rng.choice(["{}", "({})", "{})", "{}."], p=[0.66, 0.2, 0.07, 0.07])),
@@ -137,7 +140,7 @@ def draw(rng: Rng, panels: Sequence[Panel], page: Page) -> Drawing:
     for panel, (x0, y0, x1, y1) in zip(panels, boxes, strict=True):
         image[y0:y1, x0:x1] = _panel(rng, panel, x1 - x0, y1 - y0)
     for index, (x0, y0, x1, y1) in enumerate(boxes):
-        ink = _ink(image, (x0, y0, x1, y1)) if page.background[0] else (x0, y0, x1, y1)
+        ink = _ink(image, (x0, y0, x1, y1)) if page.background else (x0, y0, x1, y1)
         if page.printed:
             ink = _union(ink, _letter(image, page, page.style.format(page.labels[index]), (x0, y0, x1, y1)))
         found.append(ink)
@@ -148,7 +151,8 @@ def _panel(rng: Rng, panel: Panel, width: int, height: int) -> Image:
     import cv2
 
     shrink = min(1.0, _LARGEST / max(width, height))
-    picture = panel.modality.draw(panel.attributes, rng, max(40, round(width * shrink)), max(40, round(height * shrink)))
+    picture = panel.modality.draw(panel.attributes, rng, max(40, round(width * shrink)),
+                                  max(40, round(height * shrink)))
     if picture.shape[:2] != (height, width):
         picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR)
     return picture
@@ -157,7 +161,8 @@ def _panel(rng: Rng, panel: Panel, width: int, height: int) -> Image:
 def _ink(image: Image, box: Box) -> Box:
     """The box shrunk to what is not white."""
     x0, y0, x1, y1 = box
-    dark = (image[y0:y1, x0:x1] < 245).any(axis=2)
+    part = image[y0:y1, x0:x1]
+    dark = np.minimum(np.minimum(part[:, :, 0], part[:, :, 1]), part[:, :, 2]) < 245
     columns, rows = np.flatnonzero(dark.any(axis=0)), np.flatnonzero(dark.any(axis=1))
     if not len(columns):
         return box
@@ -170,7 +175,7 @@ def _union(a: Box, b: Box) -> Box:
 
 def _letter(image: Image, page: Page, text: str, box: Box) -> Box:
     """Print one label; returns its ink's box."""
-    x0, y0, x1, y1 = box
+    x0, y0, _, y1 = box
     size = min(page.size, (y1 - y0) // 4)
     ink = extent(text, page.face, size)
     wide, tall = ink[2] - ink[0], ink[3] - ink[1]

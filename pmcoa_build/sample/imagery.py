@@ -61,21 +61,25 @@ class Modality:
         template = pick(rng, self.sentences)
         said = {name: pick(rng, self.words.get(value, SYNONYMS.get(value, (value,)))) for name, value in chosen.items()}
         text: str = template.format(**said)
-        return _ONE.sub(lambda found: found[1] + _SINGULAR[found[2]], text[0].upper() + text[1:])
+        text = _ONE.sub(lambda found: found[1] + _SINGULAR[found[2]], text[0].upper() + text[1:])
+        return _AN.sub(r"\1n", text)
 
 
 SYNONYMS: dict[str, tuple[str, ...]] = {
-    "small": ("small", "tiny"), "large": ("large", "big"), "round": ("round", "circular"), "oval": ("oval", "elongated"),
+    "small": ("small", "tiny"), "large": ("large", "big"), "round": ("round", "circular"),
+    "oval": ("oval", "elongated"),
     "irregular": ("irregular", "spiculated"), "rising": ("rising", "increasing"), "falling": ("falling", "decreasing"),
 }
 
 
 _SINGULAR: dict[str, str] = {
     "lesions": "lesion", "foci": "focus", "cells": "cell", "polyps": "polyp", "glands": "gland", "bars": "bar",
-    "curves": "curve", "vesicles": "vesicle", "mitochondria": "mitochondrion", "clusters": "cluster", "nodules": "nodule",
-    "haemorrhages": "haemorrhage", "exudates": "exudate", "groups": "group", "ulcers": "ulcer", "papules": "papule",
+    "curves": "curve", "vesicles": "vesicle", "mitochondria": "mitochondrion", "clusters": "cluster",
+    "nodules": "nodule", "haemorrhages": "haemorrhage", "exudates": "exudate", "signals": "signal",
+    "groups": "group", "ulcers": "ulcer", "papules": "papule",
 }
 _ONE = re.compile(rf"\b(one (?:[\w-]+ ){{0,4}}?)({'|'.join(_SINGULAR)})\b")
+_AN = re.compile(r"\b([Aa])(?= (?:[aio]|elong|em)\w)")
 
 
 def rng_of(seed: int, *key: object) -> Rng:
@@ -103,13 +107,15 @@ def noise(rng: Rng, width: int, height: int, cell: float) -> Field:
 
     rows, columns = max(2, round(height / cell)), max(2, round(width / cell))
     coarse = rng.standard_normal((rows, columns)).astype(np.float32)
-    return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)  # type: ignore[no-any-return]
+    smooth: Field = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+    return smooth
 
 
 def ellipse(x: Field, y: Field, centre: tuple[float, float], radii: tuple[float, float], soft: float = 0.06) -> Field:
     """A soft filled ellipse in `grid` coordinates: 1 inside, 0 outside, `soft` wide at the edge."""
     reach = np.sqrt(((x - centre[0]) / radii[0]) ** 2 + ((y - centre[1]) / radii[1]) ** 2)
-    return np.clip((1 - reach) / soft + 0.5, 0, 1).astype(np.float32)
+    mask: Field = np.clip((1 - reach) / soft + 0.5, 0, 1).astype(np.float32)
+    return mask
 
 
 def lesion(rng: Rng, x: Field, y: Field, centre: tuple[float, float], radius: float, shape: str) -> Field:
@@ -124,7 +130,8 @@ def lesion(rng: Rng, x: Field, y: Field, centre: tuple[float, float], radius: fl
         if shape == "irregular":
             angle, phase = np.arctan2(dy, dx), rng.uniform(0, 6.28)
             reach = reach / (1 + 0.2 * np.sin(9 * angle + phase) + 0.22 * np.sin(4 * angle + 2 * phase))
-    return np.clip((1 - reach) / 0.12 + 0.5, 0, 1).astype(np.float32)
+    mask: Field = np.clip((1 - reach) / 0.12 + 0.5, 0, 1).astype(np.float32)
+    return mask
 
 
 def spread(rng: Rng, count: int, radius: float, reach: float = 0.62) -> list[tuple[float, float]]:
@@ -150,7 +157,13 @@ def rgb(red: Field, green: Field, blue: Field) -> Image:
 
 def paint(canvas: NDArray[np.float32], mask: Field, colour: tuple[float, float, float]) -> None:
     """Blend a colour into a float RGB canvas, in place, where the mask is 1."""
-    canvas += mask[:, :, None] * (np.asarray(colour, np.float32) - canvas)
+    rows, columns = np.flatnonzero(mask.max(axis=1)), np.flatnonzero(mask.max(axis=0))
+    if not len(rows):
+        return
+    part = canvas[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    cut = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    for channel, level in enumerate(colour):
+        part[:, :, channel] += cut * (np.float32(level) - part[:, :, channel])
 
 
 def to_image(canvas: NDArray[np.float32]) -> Image:
@@ -160,4 +173,7 @@ def to_image(canvas: NDArray[np.float32]) -> Image:
 
 def plain(width: int, height: int, colour: tuple[float, float, float]) -> NDArray[np.float32]:
     """A float RGB canvas of one colour."""
-    return np.full((height, width, 3), colour, np.float32)
+    canvas = np.empty((height, width, 3), np.float32)
+    for channel, level in enumerate(colour):
+        canvas[:, :, channel] = level
+    return canvas

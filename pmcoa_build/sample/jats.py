@@ -19,8 +19,8 @@ from pmcoa_build.sample.figures import Drawing, Panel
 
 _NAMESPACES = 'xmlns:xlink="http://www.w3.org/1999/xlink" xmlns:mml="http://www.w3.org/1998/Math/MathML"'
 _DOCTYPE = (
-    '<!DOCTYPE article PUBLIC "-//NLM//DTD JATS (Z39.96) Journal Archiving and Interchange DTD with MathML3 v1.3 20210610'
-    '//EN" "JATS-archivearticle1-3-mathml3.dtd">\n'
+    '<!DOCTYPE article PUBLIC "-//NLM//DTD JATS (Z39.96) Journal Archiving and Interchange DTD with MathML3 v1.3 '
+    '20210610//EN" "JATS-archivearticle1-3-mathml3.dtd">\n'
 )
 
 
@@ -75,7 +75,8 @@ def figure_xml(figure: Figure, titled: bool, bare_text: bool, inner: str = "") -
     parts.append(_caption_xml(figure.caption, titled, bare_text))
     graphics = [f'<graphic xlink:href="{graphic.href}"/>' for graphic in figure.graphics]
     if figure.role == "alternatives":
-        graphics = [f'<alternatives>{g}<media mimetype="video" xlink:href="movie1.mp4"/></alternatives>' for g in graphics]
+        film = '<media mimetype="video" xlink:href="movie1.mp4"/>'
+        graphics = [f"<alternatives>{graphic}{film}</alternatives>" for graphic in graphics]
     if figure.role == "video":
         graphics = ['<media mimetype="video" mime-subtype="mp4" xlink:href="movie1.mp4"/>']
     parts += graphics
@@ -91,11 +92,6 @@ def _caption_xml(caption: Caption | None, titled: bool, bare_text: bool) -> str:
     if titled and caption.title:
         return f"<caption><title>{caption.title}</title><p>{caption.body}</p></caption>"
     return f"<caption><p>{' '.join(filter(None, (caption.title, caption.body)))}</p></caption>"
-
-
-def reading_text(caption: Caption) -> tuple[str, str]:
-    """Title and body as XML, in the order in which a parser reads them."""
-    return caption.title, caption.body
 
 
 def article_xml(paper: Manuscript) -> bytes:
@@ -147,10 +143,12 @@ def _front(paper: Manuscript) -> str:
     graphical = "".join(
         f'<abstract abstract-type="graphical"><title>Graphical abstract</title>{figure_xml(f, False, False)}</abstract>'
         for f in paper.figures if f.role == "abstract")
-    notice = '<related-article related-article-type="retraction-forward" id="ra1"/>' if "retracted" in part.oddities else ""
+    retracted = "retracted" in part.oddities
+    notice = '<related-article related-article-type="retraction-forward" id="ra1"/>' if retracted else ""
     return (
-        f'<front><journal-meta><journal-id journal-id-type="nlm-ta">{dialect.abbreviation}</journal-id><journal-title-group>'
-        f"<journal-title>{dialect.journal}</journal-title></journal-title-group><issn pub-type=\"epub\">0000-0000</issn>"
+        f'<front><journal-meta><journal-id journal-id-type="nlm-ta">{dialect.abbreviation}</journal-id>'
+        f"<journal-title-group><journal-title>{dialect.journal}</journal-title></journal-title-group>"
+        f"<issn pub-type=\"epub\">0000-0000</issn>"
         f"<publisher><publisher-name>{dialect.publisher}</publisher-name></publisher></journal-meta><article-meta>"
         + "".join(f'<article-id pub-id-type="{name}">{value}</article-id>' for name, value in ids if value)
         + f"<title-group><article-title>{html.escape(paper.title, quote=False)}</article-title></title-group>"
@@ -175,7 +173,8 @@ def _body(paper: Manuscript, blocks: Sequence[str], *, inside: bool) -> str:
     heads = ("Introducción", "Resultados") if paper.language == "es" else ("Introduction", "Results")
     return (
         f'<body><sec sec-type="intro"><title>{heads[0]}</title>{"".join(out[:half])}</sec>'
-        f'<sec sec-type="results"><title>{heads[1]}</title>{"".join(out[half:])}{paper.extras.get("body", "")}</sec></body>'
+        f'<sec sec-type="results"><title>{heads[1]}</title>{"".join(out[half:])}{paper.extras.get("body", "")}</sec>'
+        "</body>"
     )
 
 
@@ -183,10 +182,11 @@ def _back(paper: Manuscript) -> str:
     supplement = DIALECTS[paper.part.dialect].supplement.format(tag=tag_of(paper.part))
     return (
         '<back><sec sec-type="supplementary-material"><title>Supplementary</title><supplementary-material id="s1">'
-        f'<label>Additional file 1</label><media xlink:href="{supplement}"><caption><p>Click here for additional data file.'
-        "</p></caption></media></supplementary-material></sec><ack><p>We thank nobody, for nobody was examined.</p></ack>"
-        '<ref-list><ref id="r1"><label>1</label><mixed-citation>Doe J. Drawn findings. <italic>J Drawn Biol</italic>. 2020.'
-        "</mixed-citation></ref></ref-list></back>"
+        f'<label>Additional file 1</label><media xlink:href="{supplement}"><caption><p>Click here for additional data '
+        "file.</p></caption></media></supplementary-material></sec>"
+        "<ack><p>We thank nobody, for nobody was examined.</p></ack><ref-list><ref id=\"r1\"><label>1</label>"
+        "<mixed-citation>Doe J. Drawn findings. <italic>J Drawn Biol</italic>. 2020.</mixed-citation></ref></ref-list>"
+        "</back>"
     )
 
 
@@ -194,8 +194,9 @@ def _sub_article(paper: Manuscript) -> str:
     if "sub-article" not in paper.part.oddities:
         return ""
     return (
-        '<sub-article article-type="reply" id="sa1"><front-stub><title-group><article-title>Author response</article-title>'
-        '</title-group></front-stub><body><p>See <xref ref-type="fig" rid="sa1fig1">Author response image 1</xref>.</p>'
+        '<sub-article article-type="reply" id="sa1"><front-stub><title-group><article-title>Author response'
+        '</article-title></title-group></front-stub><body><p>See '
+        '<xref ref-type="fig" rid="sa1fig1">Author response image 1</xref>.</p>'
         '<fig id="sa1fig1"><label>Author response image 1.</label><caption><p>CT shown to the reviewers.</p></caption>'
         f'<graphic xlink:href="elife-{tag_of(paper.part)}-sa1-fig1.jpg"/></fig></body></sub-article>'
     )

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pmcoa_build.sample.imagery import Rng
 
 Box = tuple[int, int, int, int]
+_TALLEST = 1200
+"""Pixels that the rows of a page share."""
 
 
 def place(rng: Rng, style: str, aspects: Sequence[float], width: int, gutter: int, head: int) -> tuple[list[Box], int]:
@@ -18,7 +20,7 @@ def place(rng: Rng, style: str, aspects: Sequence[float], width: int, gutter: in
     """
     if style == "span" and len(aspects) >= 3:
         return _span(rng, aspects, width, gutter, head)
-    rows = _rows(rng, len(aspects), even=style == "grid")
+    rows = _rows(rng, len(aspects), even=style == "grid" or len(aspects) > 6)
     if style == "grid":
         return _grid(aspects, rows, width, gutter, head)
     boxes: list[Box] = []
@@ -27,7 +29,7 @@ def place(rng: Rng, style: str, aspects: Sequence[float], width: int, gutter: in
         row = aspects[taken : taken + count]
         taken += count
         room = width - gutter * (count + 1)
-        height = max(90, min(round(room / sum(row)), 420))
+        height = max(90, min(round(room / sum(row)), 420, _TALLEST // len(rows)))
         share = [room * aspect / sum(row) for aspect in row]
         left = float(gutter)
         for part in share:
@@ -40,7 +42,8 @@ def place(rng: Rng, style: str, aspects: Sequence[float], width: int, gutter: in
 def _rows(rng: Rng, count: int, *, even: bool) -> list[int]:
     """Panels a row."""
     if even:
-        columns = {1: 1, 2: 2, 3: 3, 4: int(rng.choice([2, 4])), 5: 3, 6: int(rng.choice([2, 3])), 7: 4, 8: 4, 9: 3}.get(count, 4)
+        columns = {1: 1, 2: 2, 3: 3, 4: int(rng.choice([2, 4])), 5: 3, 6: int(rng.choice([2, 3])), 7: 4, 8: 4,
+                   9: 3}.get(count, 4)
         return [min(columns, count - taken) for taken in range(0, count, columns)]
     rows: list[int] = []
     while sum(rows) < count:
@@ -53,7 +56,7 @@ def _rows(rng: Rng, count: int, *, even: bool) -> list[int]:
 def _grid(aspects: Sequence[float], rows: Sequence[int], width: int, gutter: int, head: int) -> tuple[list[Box], int]:
     columns = max(rows)
     cell = (width - gutter * (columns + 1)) / columns
-    height = max(90, min(round(cell * len(aspects) / sum(aspects)), 440))
+    height = max(90, min(round(cell * len(aspects) / sum(aspects)), 440, _TALLEST // len(rows)))
     boxes: list[Box] = []
     for row, count in enumerate(rows):
         top = gutter + row * (head + height + gutter) + head

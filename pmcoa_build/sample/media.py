@@ -34,12 +34,13 @@ def near_copy(image: Image) -> Image:
 
     height, width = image.shape[:2]
     small = cv2.resize(image, (round(width * 0.95), round(height * 0.95)), interpolation=cv2.INTER_AREA)
-    return np.clip(small.astype(np.int16) + 4, 0, 255).astype(np.uint8)
+    brighter: Image = np.clip(small.astype(np.int16) + 4, 0, 255).astype(np.uint8)
+    return brighter
 
 
 def html_error() -> bytes:
     """What a careless client saves under an image's name."""
-    return b"<!DOCTYPE html><html><head><title>Preparing to download ...</title></head><body>Checking your browser</body></html>"
+    return b"<!DOCTYPE html><html><head><title>Preparing to download ...</title></head><body>Please wait</body></html>"
 
 
 def document(name: str) -> bytes:

@@ -56,7 +56,7 @@ def _histology(a: Attributes, rng: Rng, width: int, height: int) -> Image:
             paint(canvas, ellipse(x, y, (cx, cy), (0.17, 0.16)), (252, 248, 252))
     dx, dy = SIDES[a["side"]]
     half = np.clip((dx * x + dy * y - 0.35) / 0.2 + 0.15 * noise(rng, width, height, scale / 5), 0, 1)
-    paint(canvas, half * 0.85, (245, 120, 150) if a["finding"] == "necrosis" else (75, 45, 130))
+    paint(canvas, (half * 0.85).astype(np.float32), (245, 120, 150) if a["finding"] == "necrosis" else (75, 45, 130))
     return to_image(canvas)
 
 
@@ -133,9 +133,11 @@ MICROSCOPY: tuple[Modality, ...] = (
              {"pattern": ("glands", "fibrous bands", "adipose vacuoles"), "density": ("dense", "sparse"),
               "finding": ("necrosis", "inflammation"), "side": tuple(SIDES)},
              ("H&E histology with {density} nuclei, {pattern} and {finding} {side}",
-              "H&E staining shows {pattern}, {density} nuclei and {finding} {side}"), _histology, 1.25, words=_SIDE_WORDS),
+              "H&E staining shows {pattern}, {density} nuclei and {finding} {side}"), _histology, 1.25,
+              words=_SIDE_WORDS),
     Modality("ihc", "microscopy", ("Immunohistochemistry of tumour sections", "Immunohistochemical staining"),
-             {"pattern": ("membranous", "nuclear", "cytoplasmic"), "intensity": ("strong", "weak"), "side": tuple(SIDES)},
+             {"pattern": ("membranous", "nuclear", "cytoplasmic"), "intensity": ("strong", "weak"),
+              "side": tuple(SIDES)},
              ("Immunohistochemistry shows {intensity} {pattern} staining {side}",
               "Immunohistochemical section with {intensity} {pattern} signal {side}"), _immunohistochemistry, 1.25,
              words=_HALF_WORDS),

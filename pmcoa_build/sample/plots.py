@@ -36,7 +36,8 @@ def _axes(rng: Rng, width: int, height: int, x_title: str, y_title: str) -> tupl
 def _shape(pattern: str, steps: int) -> list[float]:
     """Heights 0-1 of a rising, falling, peaked or dipping series."""
     t = np.linspace(0, 1, steps)
-    curve = {"rising": 0.15 + 0.78 * t, "falling": 0.93 - 0.78 * t, "peaked": 0.2 + 0.72 * np.exp(-((t - 0.5) ** 2) * 18),
+    curve = {"rising": 0.15 + 0.78 * t, "falling": 0.93 - 0.78 * t,
+             "peaked": 0.2 + 0.72 * np.exp(-((t - 0.5) ** 2) * 18),
              "dipping": 0.92 - 0.72 * np.exp(-((t - 0.5) ** 2) * 18)}[pattern]
     return [float(v) for v in curve]
 
@@ -63,7 +64,8 @@ def _lines(a: Attributes, rng: Rng, width: int, height: int) -> Image:
     count = COUNTS[a["count"]]
     for series in range(count):
         values = np.array(_shape(a["trend"], 8)) * (1 - 0.16 * series) + rng.normal(0, 0.012, 8)
-        points = [(round(x0 + (x1 - x0) * (i + 0.3) / 8), round(y1 - v * (y1 - y0) * 0.95)) for i, v in enumerate(values)]
+        points = [(round(x0 + (x1 - x0) * (i + 0.3) / 8), round(y1 - v * (y1 - y0) * 0.95)) for i,
+                  v in enumerate(values)]
         colour = COLOURS[a["colour"]] if series == 0 else COLOURS[("grey", "black")[series % 2]]
         cv2.polylines(image, [np.array(points, np.int32)], False, colour, 2, cv2.LINE_AA)
         for point in points:
@@ -88,7 +90,8 @@ def _scatter(a: Attributes, rng: Rng, width: int, height: int) -> Image:
     return image
 
 
-_PALETTES = {"red-blue": ((40, 60, 190), (245, 245, 245), (200, 30, 40)), "green": ((250, 252, 245), (120, 195, 120), (0, 80, 30)),
+_PALETTES = {"red-blue": ((40, 60, 190), (245, 245, 245), (200, 30, 40)),
+             "green": ((250, 252, 245), (120, 195, 120), (0, 80, 30)),
              "yellow-purple": ((70, 0, 90), (35, 140, 140), (250, 230, 40))}
 _CORNERS = {"upper left": (0.0, 0.0), "upper right": (1.0, 0.0), "lower left": (0.0, 1.0), "lower right": (1.0, 1.0)}
 
@@ -237,10 +240,12 @@ PLOTS: tuple[Modality, ...] = (
     Modality("scatter", "plot", ("Correlation of the markers", "Marker correlation"),
              {"correlation": ("positive", "negative", "no"), "colour": _SERIES, "density": ("few", "many")},
              ("Scatter plot of {density} {colour} points with {correlation} correlation",
-              "Scatter plot shows {correlation} correlation of {density} {colour} points"), _scatter, 1.1, diagnostic=False),
+              "Scatter plot shows {correlation} correlation of {density} {colour} points"), _scatter, 1.1,
+              diagnostic=False),
     Modality("heatmap", "plot", ("Expression heat maps", "Heat maps"),
              {"palette": tuple(_PALETTES), "corner": tuple(_CORNERS), "cells": ("coarse", "fine")},
-             ("{cells} {palette} heat map, high in the {corner}", "Heat map ({palette}, {cells}) with a maximum {corner}"),
+             ("{cells} {palette} heat map, high in the {corner}",
+              "Heat map ({palette}, {cells}) with a maximum {corner}"),
              _heatmap, 1.1, diagnostic=False),
     Modality("survival", "plot", ("Kaplan-Meier analysis", "Overall survival"),
              {"better": ("red", "blue", "green"), "worse": ("orange", "black", "purple"), "gap": ("wide", "narrow")},
@@ -260,8 +265,9 @@ PLOTS: tuple[Modality, ...] = (
     Modality("eeg", "plot", ("Electroencephalography (EEG)", "EEG recordings"),
              {"count": tuple(COUNTS)[1:6], "burst": ("left", "middle", "right"), "rhythm": ("fast", "slow"),
               "colour": ("black", "blue", "red")},
-             ("EEG of {count} {colour} channels with a {rhythm} burst on the {burst}",
-              "Electroencephalogram, {count} channels in {colour}, {rhythm} burst {burst}"), _eeg, 1.6),
+             ("EEG of {count} {colour} channels with a {rhythm} burst {burst}",
+              "Electroencephalogram, {count} channels in {colour}, {rhythm} burst {burst}"), _eeg, 1.6,
+             words={"left": ("on the left",), "middle": ("in the middle",), "right": ("on the right",)}),
     Modality("diagram", "diagram", ("Study design", "Flow of participants"),
              {"count": ("three", "four", "five", "six"), "direction": ("vertical", "horizontal"), "colour": _SERIES},
              ("{direction} flow chart of {count} {colour} boxes", "Diagram of {count} {colour} steps, {direction}"),

@@ -37,8 +37,8 @@ def _ct_chest(a: Attributes, rng: Rng, width: int, height: int) -> Image:
         lung = ellipse(x, y, (0.45 * side, -0.04), (0.36, 0.55))
         picture += lung * (38 + 7 * noise(rng, width, height, 6) - picture)
         for _ in range(7):
-            spot = (0.45 * side + rng.uniform(-0.2, 0.2), rng.uniform(-0.35, 0.3))
-            picture += 70 * ellipse(x, y, spot, (0.025, 0.025), 0.5) * lung
+            vessel = (0.45 * side + rng.uniform(-0.2, 0.2), rng.uniform(-0.35, 0.3))
+            picture += 70 * ellipse(x, y, vessel, (0.025, 0.025), 0.5) * lung
     picture += 35 * ellipse(x, y, (0.08, 0.02), (0.2, 0.25))
     picture += 95 * ellipse(x, y, (0, 0.56), (0.14, 0.13)) - 70 * ellipse(x, y, (0, -0.22), (0.06, 0.06))
     side = -1 if a["side"] == "left" else 1
@@ -51,7 +51,8 @@ def _ct_chest(a: Attributes, rng: Rng, width: int, height: int) -> Image:
     return grey(picture)
 
 
-def _head(x: Field, y: Field, rng: Rng, width: int, height: int, tissue: float, fluid: float) -> Field:
+def _head(rng: Rng, width: int, height: int, *, tissue: float, fluid: float) -> Field:
+    x, y = grid(width, height)
     picture = ellipse(x, y, (0, 0), (0.72, 0.9)) * (tissue + 7 * noise(rng, width, height, 7))
     for side in (-1, 1):
         horn = ellipse(x - 0.35 * side * y**2, y, (0.09 * side, -0.02), (0.07, 0.26), 0.25)
@@ -67,7 +68,7 @@ def _place(a: Attributes, rng: Rng, reach_x: float, reach_y: float) -> tuple[flo
 def _ct_brain(a: Attributes, rng: Rng, width: int, height: int) -> Image:
     x, y = grid(width, height)
     skull = ellipse(x, y, (0, 0), (0.78, 0.96)) - ellipse(x, y, (0, 0), (0.7, 0.88))
-    picture = _head(x, y, rng, width, height, 105, 45)
+    picture = _head(rng, width, height, tissue=105, fluid=45)
     spot = lesion(rng, x, y, _place(a, rng, 0.4, 0.52), _radius(a["size"], 0.14, 0.28), a["shape"])
     spot *= ellipse(x, y, (0, 0), (0.7, 0.88))
     picture += spot * ((205 if a["density"] == "hyperdense" else 40) - picture)
@@ -79,7 +80,7 @@ def _mri_brain(a: Attributes, rng: Rng, width: int, height: int) -> Image:
 
     x, y = grid(width, height)
     t2 = a["weighting"] == "T2"
-    picture = _head(x, y, rng, width, height, 90 if t2 else 125, 235 if t2 else 25)
+    picture = _head(rng, width, height, tissue=90 if t2 else 125, fluid=235 if t2 else 25)
     angle, reach = np.arctan2(y, x), np.sqrt((x / 0.72) ** 2 + (y / 0.9) ** 2)
     folds = np.sin(26 * angle + 3 * noise(rng, width, height, 18)) * np.clip((reach - 0.62) * 5, 0, 1) * (reach < 0.97)
     picture += folds * (38 if t2 else -38)
@@ -241,7 +242,8 @@ def _angiography(a: Attributes, rng: Rng, width: int, height: int) -> Image:
         cv2.line(canvas, ends[0], ends[1], 45.0, max(1, round(thick * scale)), cv2.LINE_AA)
         if i % 4 == 2:
             tip = path[i] + np.array([pick(rng, (-1, 1)) * rng.uniform(0.15, 0.3), rng.uniform(0.05, 0.2)])
-            cv2.line(canvas, ends[0], (int(tip[0] * width), int(tip[1] * height)), 80.0, max(1, scale // 70), cv2.LINE_AA)
+            cv2.line(canvas, ends[0], (int(tip[0] * width), int(tip[1] * height)), 80.0, max(1, scale // 70),
+                     cv2.LINE_AA)
     return grey(canvas)
 
 
@@ -255,7 +257,8 @@ RADIOLOGY: tuple[Modality, ...] = (
               "Axial chest CT with a {size} {shape} nodule of the {side} lung {effusion} effusion"), _ct_chest, 1.25),
     Modality("ct-brain", "radiology", ("Non-contrast head CT", "Computed tomography (CT) of the head"),
              {**_LESION, "density": ("hyperdense", "hypodense")},
-             ("Head CT shows a {size} {shape} {density} {side} lesion", "Head CT with a {size} {shape} {density} lesion, {side}"),
+             ("Head CT shows a {size} {shape} {density} {side} lesion",
+              "Head CT with a {size} {shape} {density} lesion, {side}"),
              _ct_brain, 0.85, words=_LOBES),
     Modality("ct-abdomen", "radiology", ("Contrast-enhanced CT of the abdomen", "Abdominal computed tomography (CT)"),
              {"count": tuple(COUNTS)[:5], "size": SIZES, "density": ("hyperdense", "hypodense")},
@@ -283,12 +286,15 @@ RADIOLOGY: tuple[Modality, ...] = (
               "Plain X-ray of the {bone}: {line} fracture of the {level} third {fixation}"), _limb_radiograph, 0.6,
              words={"plate": ("fixed with a plate",), "none": ("before fixation",)}),
     Modality("ultrasound", "radiology", ("Ultrasound images", "Ultrasonography findings"),
-             {"side": ("left", "right", "central"), "shape": SHAPES, "size": SIZES, "echo": ("anechoic", "hyperechoic")},
+             {"side": ("left", "right", "central"), "shape": SHAPES, "size": SIZES,
+              "echo": ("anechoic", "hyperechoic")},
              ("Ultrasound shows a {size} {shape} {echo} {side} lesion",
               "Sonogram with a {size} {shape} {echo} lesion, {side}"), _ultrasound, 1.1),
-    Modality("pet", "radiology", ("18F-FDG positron emission tomography (PET)", "FDG-PET maximum intensity projections"),
+    Modality("pet", "radiology", ("18F-FDG positron emission tomography (PET)",
+                                  "FDG-PET maximum intensity projections"),
              {"count": tuple(COUNTS)[:5], "region": ("chest", "abdomen", "pelvis")},
-             ("FDG-PET shows {count} hot foci in the {region}", "PET with {count} avid foci of the {region}"), _pet, 0.55),
+             ("FDG-PET shows {count} hot foci in the {region}", "PET with {count} avid foci of the {region}"), _pet,
+             0.55),
     Modality("mammogram", "radiology", ("Mammography", "Mammograms of the patients"),
              {"side": ("left", "right"), "zone": ("upper", "lower"), "density": ("dense", "fatty"),
               "finding": ("mass", "microcalcifications")},
