@@ -118,8 +118,11 @@ class HttpClient:
         finally:
             self._idle.put(connection)
 
-    def get(self, target: str, headers: Mapping[str, str] = _NO_HEADERS, accept: tuple[int, ...] = (200,)) -> Reply:
+    def get(self, target: str, headers: Mapping[str, str] = _NO_HEADERS, accept: tuple[int, ...] = (200,),
+            form: bytes | None = None) -> Reply:
         """The reply to `GET <root><target>`; `target` starts with "/" or "?" and is percent-encoded.
+
+        With a `form` (URL-encoded) it is a POST, for queries that are too long for a URL.
 
         Raises UnitLost (http-403, http-404, http-429, http-5xx, http-error, truncated, timeout, connection,
         redirect-refused) for this object; SourceUnreachable or RunFailed when the source as a whole has stopped
@@ -130,7 +133,7 @@ class HttpClient:
             self._check_open()
             self.stats.add(waiting=self._limit.acquire())
             try:
-                return self._follow(target, headers, accept)
+                return self._follow(target, headers, accept, form)
             except _NoConnection as error:
                 refused += 1
                 self._count_refusal(str(error))
@@ -161,9 +164,10 @@ class HttpClient:
 
     # one try
 
-    def _follow(self, target: str, headers: Mapping[str, str], accept: tuple[int, ...]) -> Reply:
+    def _follow(self, target: str, headers: Mapping[str, str], accept: tuple[int, ...],
+                form: bytes | None) -> Reply:
         for _ in range(_REDIRECTS + 1):
-            reply = self._exchange(target, headers)
+            reply = self._exchange(target, headers, form)
             if reply.status not in (301, 302, 303, 307, 308):
                 return self._judged(reply, accept)
             here = f"{self._url.scheme}://{self._url.netloc}{target}"
@@ -173,13 +177,13 @@ class HttpClient:
             target = there.path + (f"?{there.query}" if there.query else "")
         raise UnitLost("redirect-refused", f"more than {_REDIRECTS} redirects")
 
-    def _exchange(self, target: str, headers: Mapping[str, str]) -> Reply:
+    def _exchange(self, target: str, headers: Mapping[str, str], form: bytes | None) -> Reply:
         connection = self._idle.get()
         try:
             while True:
                 reused = self._connected(connection)
                 try:
-                    reply = self._sent_and_read(connection, target, headers)
+                    reply = self._sent_and_read(connection, target, headers, form)
                 except _Stale:
                     connection.close()
                     if not reused:
@@ -206,10 +210,12 @@ class HttpClient:
         connection.sock = PacedSocket(sock, self._patience, self._clock)
         return False
 
-    def _sent_and_read(self, connection: http.client.HTTPConnection, target: str, headers: Mapping[str, str]) -> Reply:
+    def _sent_and_read(self, connection: http.client.HTTPConnection, target: str, headers: Mapping[str, str],
+                       form: bytes | None) -> Reply:
         self.stats.add(requests=1)
         try:
-            connection.request("GET", self._absolute(target), headers={**self._headers, **headers})
+            method = "GET" if form is None else "POST"
+            connection.request(method, self._absolute(target), form, {**self._headers, **headers})
             response = connection.getresponse()
         except TimeoutError as error:
             raise _Again("timeout", f"no reply in time: {error}") from None
