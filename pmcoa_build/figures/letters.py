@@ -24,6 +24,11 @@ _FLOOR = 0.04
 """Probability that counts as no evidence: below it a candidate costs more than a missing letter."""
 _MISSING = 1.2
 _ENOUGH = 2.2
+_EXTRA = 2
+"""Labels looked for beyond the last that the caption names: captions forget some."""
+_UNNAMED = 1.5
+"""What a letter that the caption does not name has to be worth more."""
+_SIZES = 12
 
 
 @dataclass(frozen=True)
@@ -77,13 +82,13 @@ def _clear_left(page: Page, glyphs: Glyphs) -> np.ndarray:
     return out
 
 
-def _nodes(glyphs: Glyphs, letters: Sequence[str], upper: bool, place: np.ndarray) -> _Nodes:
-    """Every glyph that may be one of the letters."""
+def _nodes(glyphs: Glyphs, letters: Sequence[str], named: int, upper: bool, place: np.ndarray) -> _Nodes:
+    """Every glyph that may be one of the letters; the first `named` of them are in the caption."""
     parts = []
     heights = glyphs.boxes[:, 3] - glyphs.boxes[:, 1]
     for index, letter in enumerate(letters):
         prob = _probability(glyphs.probs, letter, upper)
-        own = np.log(np.maximum(prob, 1e-6) / _FLOOR) - 1.2 * glyphs.crowded + place
+        own = np.log(np.maximum(prob, 1e-6) / _FLOOR) - 1.2 * glyphs.crowded + place - _UNNAMED * (index >= named)
         rows = np.flatnonzero(own > -0.5)
         rows = rows[np.argsort(-own[rows], kind="stable")][:14]
         em = heights[rows] / _relative_height(letter, upper)
@@ -133,39 +138,58 @@ def _best_chain(nodes: _Nodes, boxes: np.ndarray, em: float) -> tuple[float, lis
     return score, chain[::-1]
 
 
-def _readable(labels: Sequence[str]) -> list[str]:
-    """The single-character labels, lower case, each once: others (A1, iv) are not read."""
-    return list(dict.fromkeys(label.lower() for label in labels if len(label) == 1 and label.lower() in CLASSES))
+def _wanted(labels: Sequence[str]) -> tuple[list[str], int]:
+    """(letters to look for in order, lower case; how many of them the caption names).
+
+    Labels of more than one character (A1, iv) are not read. Letters that follow the caption's last are looked for too.
+    """
+    named = sorted({label.lower() for label in labels if len(label) == 1 and label.lower() in CLASSES})
+    if not named:
+        return list("abcdefghijklmnopqrst"), 0
+    alphabet = "123456789" if named[-1].isdigit() else "abcdefghijklmnopqrstuvwxyz"
+    rest = alphabet[alphabet.index(named[-1]) + 1 :] if named[-1] in alphabet else ""
+    return named + list(rest[:_EXTRA]), len(named)
+
+
+def _sizes(nodes: _Nodes) -> list[float]:
+    """Cap heights worth trying, in pixels: those at which most different letters may be there."""
+    likely = nodes.prob > 0.3
+    steps = np.round(np.log(nodes.em[likely]) / 0.08).astype(int)
+    found = [(-len(np.unique(nodes.label[likely][np.abs(steps - step) <= 2])), -step) for step in np.unique(steps)]
+    return [float(np.exp(-0.08 * step)) for _, step in sorted(found)[:_SIZES]]
 
 
 def find_letters(page: Page, glyphs: Glyphs, labels: Sequence[str] = ()) -> list[Letter]:
     """The panel letters of a page in label order; empty where no chain is convincing.
 
-    With `labels` (as the caption prints them) only those are looked for, and a missing one is left out. Without, a run
-    that starts at A and misses little is asked for, at least two letters long.
+    With `labels` (as the caption prints them) those are looked for, and a missing one is left out. Without, an
+    unbroken and well legible run from A is asked for, at least two letters long.
     """
-    wanted = _readable(labels) if labels else list("abcdefghijklmnopqrstuvwxyz")
-    if not len(glyphs) or not wanted:
+    if not len(glyphs):
         return []
+    wanted, named = _wanted(labels)
     place = _clear_left(page, glyphs)
     best: tuple[float, list[int], _Nodes, bool] | None = None
     for upper in (True, False):
-        nodes = _nodes(glyphs, wanted, upper, place)
-        sizes = np.unique(np.round(np.log(nodes.em[nodes.prob > 0.3]) / 0.08).astype(int))
-        for size in sizes:
-            em = float(np.exp(0.08 * size))
+        nodes = _nodes(glyphs, wanted, named or len(wanted), upper, place)
+        for em in _sizes(nodes):
             score, chain = _best_chain(nodes, glyphs.boxes, em)
             score += 0.3 * np.log(em)
             if chain and (best is None or score > best[0]):
                 best = (score, chain, nodes, upper)
-    if best is None:
+    if best is None or best[0] < _ENOUGH:
         return []
-    score, chain, nodes, upper = best
-    needed = _ENOUGH if labels else 2 * _ENOUGH
-    if score < needed or (not labels and len(chain) < 2):
+    _, chain, nodes, upper = best
+    if not named and not _unbroken(nodes, chain):
         return []
     printed = {label.lower(): label for label in reversed(labels)}
     return [_letter(nodes, node, glyphs, wanted, printed, upper) for node in chain]
+
+
+def _unbroken(nodes: _Nodes, chain: Sequence[int]) -> bool:
+    """True for a run A, B, … of two or more letters, each read beyond doubt and alone on its spot."""
+    return (len(chain) > 1 and [int(nodes.label[n]) for n in chain] == list(range(len(chain)))
+            and min(float(nodes.own[n]) for n in chain) > 2.4)
 
 
 def _letter(nodes: _Nodes, node: int, glyphs: Glyphs, wanted: Sequence[str], printed: dict[str, str],
