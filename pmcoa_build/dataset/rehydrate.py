@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pmcoa_build import ids, schema
+from pmcoa_build.dataset.rows import FIGURE
 from pmcoa_build.dataset.shards import row_groups, shard_writer
 from pmcoa_build.errors import UnitLost
 
@@ -96,7 +97,7 @@ def _image(row: Mapping[str, Any], source: _Source, crop: Crop, result: Rehydrat
     name = image.split("/", 1)[1]
     try:
         whole = source(image)
-        if row["kind"] == "figure":
+        if row["kind"] == FIGURE:
             return {"bytes": whole, "path": name}
         x0, y0, x1, y1 = row["bbox"]
         encoded, width, height = crop(whole, (x0, y0, x1, y1))

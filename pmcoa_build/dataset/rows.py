@@ -5,7 +5,7 @@ The join reads no image column, so it can be made for a whole build; images then
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +18,9 @@ METADATA = pa.schema(
     [field for field in schema.SHARDS if field.name != "image"] + [pa.field("split", pa.string(), nullable=False)]
 )
 """A published row without its image, and the split it goes to."""
+
+FIGURE = "figure"
+"""Kind of rows that are a whole image with the whole caption."""
 
 LOW_CONFIDENCE = 0.5
 """Pairs below this confidence carry the flag `low-confidence`."""
@@ -56,21 +59,26 @@ def shard_rows(
     return _described(pa.concat_tables(parts), figures, screen, articles, snapshot_date)
 
 
-def attach_images(metadata: pa.Table, panels: pa.Table, media: pa.Table) -> pa.Array:
-    """The images (schema.IMAGE) of metadata rows, in their order: the crop of a panel, else the whole image.
+def image_source(panels: pa.Table, media: pa.Table) -> Callable[[pa.Table], pa.Array]:
+    """What shards.write_shard asks for images: a function from metadata rows to their images, in their order.
 
-    `panels`: panel_id, image; `media`: image_id, image; both must hold the rows asked for. Raises KeyError if not.
+    `panels`: panel_id, image; `media`: image_id, image (needed for figure rows only). A panel's image is its crop, a
+    figure's the whole one. Copies nothing but what is asked for. The function raises KeyError for a row without image.
     """
-    crops, wholes = panels["image"].combine_chunks(), media["image"].combine_chunks()
-    at = pc.index_in(metadata["panel_id"], panels["panel_id"].combine_chunks())
-    is_figure = pc.equal(metadata["kind"], "figure").combine_chunks()
-    images = [ids.image_of(panel) for panel in metadata["panel_id"].to_pylist()]
-    whole = pc.index_in(pa.array(images, pa.string()), media["image_id"].combine_chunks())
-    index = pc.if_else(is_figure, pc.add(whole, len(crops)), at.combine_chunks())
-    if index.null_count:
-        missing = metadata["panel_id"].filter(pc.is_null(index))[0].as_py()
-        raise KeyError(f"no image for {missing}")
-    return pa.chunked_array([crops, wholes], schema.IMAGE).take(index).combine_chunks()
+    crops, wholes = _places(panels, "panel_id"), _places(media, "image_id")
+
+    def images(metadata: pa.Table) -> pa.Array:
+        rows = zip(metadata["panel_id"].to_pylist(), metadata["kind"].to_pylist(), strict=True)
+        found = [wholes[ids.image_of(panel)] if kind == FIGURE else crops[panel] for panel, kind in rows]
+        return pa.concat_arrays([pa.array([], schema.IMAGE), *(chunk.slice(row, 1) for chunk, row in found)])
+
+    return images
+
+
+def _places(table: pa.Table, key: str) -> dict[str, tuple[pa.Array, int]]:
+    """Where the image of each key lies: chunk, and row in it."""
+    rows = ((chunk, row) for chunk in table["image"].chunks for row in range(len(chunk)))
+    return dict(zip(table[key].to_pylist(), rows, strict=True))
 
 
 def _rows_for(table: pa.Table, key: str, wanted: pa.ChunkedArray) -> pa.Table:
@@ -106,7 +114,7 @@ def _figure_rows(panels: pa.Table, dedupe: pa.Table, media: pa.Table, figures: p
         "bbox": pa.array(boxes, schema.BOX),
         "width": rows["width"],
         "height": rows["height"],
-        "kind": pa.array(["figure"] * count, pa.string()),
+        "kind": pa.array([FIGURE] * count, pa.string()),
         "index": pa.array([-1] * count, pa.int32()),
         "subcaption": caption,
         "preamble": pa.array([""] * count, pa.string()),

@@ -102,7 +102,7 @@ def write_shards(tables: Tables, folder: Path, level: str = "panel") -> tuple[li
     for split in groups.SPLITS:
         part, path = metadata.filter(pc.equal(metadata["split"], split)), folder / f"{split}.parquet"
         path.unlink(missing_ok=True)
-        shards.write_shard(path, part, lambda some: rows.attach_images(some, tables["panels"], tables["media"]))
+        shards.write_shard(path, part, rows.image_source(tables["panels"], tables["media"]))
         data = path.read_bytes()
         files.append(publish.ShardFile(split, path, len(part), len(data), hashlib.sha256(data).hexdigest()))
     return files, attribution.attribution_rows(metadata, tables["articles"], tables["media"])

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from pmcoa_build.dataset.rehydrate import rehydrate
-from pmcoa_build.dataset.rows import attach_images, shard_rows
+from pmcoa_build.dataset.rows import image_source, shard_rows
 from pmcoa_build.errors import UnitLost
 from pmcoa_build.ids import Box
 
@@ -52,7 +52,7 @@ def test_images_come_back_whole_and_cut(tables: Tables, bare: pa.Table, tmp_path
     assert bucket.asked == sorted(md5s.items()), "each image once"
     table = pq.read_table(tmp_path / "full.parquet")
     assert table.drop_columns(["image"]) == bare.drop_columns(["split"])
-    expected = attach_images(bare, tables["panels"], tables["media"]).to_pylist()
+    expected = image_source(tables["panels"], tables["media"])(bare).to_pylist()
     for row, image in zip(table.to_pylist(), expected, strict=True):
         assert Image.open(io.BytesIO(row["image"]["bytes"])).size == (row["width"], row["height"])
         assert (row["image"]["bytes"] == image["bytes"]) == (row["kind"] == "figure")

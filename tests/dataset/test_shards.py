@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pmcoa_build import ids, schema
 from pmcoa_build.dataset import shards
-from pmcoa_build.dataset.rows import attach_images, shard_rows
+from pmcoa_build.dataset.rows import image_source, shard_rows
 
 
 def plain_rows(rows_per_article: list[int], image: bytes = b"x") -> pa.Table:
@@ -55,7 +55,7 @@ def test_row_groups_hold_no_more_than_64_mb() -> None:
 def shard(tables: dict[str, pa.Table], tmp_path: Path) -> Path:
     metadata = shard_rows(**tables, level="both", snapshot_date="2026-01-31")
     path = tmp_path / "shard.parquet"
-    shards.write_shard(path, metadata, lambda part: attach_images(part, tables["panels"], tables["media"]))
+    shards.write_shard(path, metadata, image_source(tables["panels"], tables["media"]))
     return path
 
 
@@ -64,7 +64,7 @@ def test_a_shard_reads_back_as_it_was(shard: Path, tables: dict[str, pa.Table]) 
     table = pq.read_table(shard)
     assert table.schema.remove_metadata() == schema.SHARDS
     assert table.drop_columns(["image"]) == metadata.drop_columns(["split"])
-    assert table["image"].combine_chunks() == attach_images(metadata, tables["panels"], tables["media"])
+    assert table["image"].combine_chunks() == image_source(tables["panels"], tables["media"])(metadata)
 
 
 def test_images_lie_raw_and_text_is_compressed(shard: Path) -> None:
@@ -88,9 +88,7 @@ def test_a_flipped_bit_in_an_image_is_noticed(shard: Path, tables: dict[str, pa.
 
 def test_equal_rows_give_equal_bytes(shard: Path, tables: dict[str, pa.Table], tmp_path: Path) -> None:
     metadata = shard_rows(**tables, level="both", snapshot_date="2026-01-31")
-    shards.write_shard(
-        tmp_path / "again.parquet", metadata, lambda part: attach_images(part, tables["panels"], tables["media"])
-    )
+    shards.write_shard(tmp_path / "again.parquet", metadata, image_source(tables["panels"], tables["media"]))
     assert (tmp_path / "again.parquet").read_bytes() == shard.read_bytes()
 
 
@@ -99,7 +97,7 @@ def test_images_are_asked_for_in_small_portions(tables: dict[str, pa.Table], tmp
 
     def images(part: pa.Table) -> pa.Array:
         asked.append(len(part))
-        return attach_images(part, tables["panels"], tables["media"])
+        return image_source(tables["panels"], tables["media"])(part)
 
     metadata = shard_rows(**tables, level="both", snapshot_date="")
     shards.write_shard(tmp_path / "x.parquet", pa.concat_tables([metadata, metadata]), images)
