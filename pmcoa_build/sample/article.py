@@ -103,7 +103,7 @@ def _figure(part: Part, seed: int, k: int, alphabet: str) -> Figure:
         label=dialect.label.format(k=k),
         caption=plan.caption,
         graphics=_graphics(part, seed, k, plan),
-        outcome="kept" if any(panel.modality.diagnostic for panel in plan.panels) else "no-term",
+        outcome=_screened(plan.panels),
         attrib="Drawings: the authors." if (part.index + k) % 11 == 0 else "",
     )
     return _with_oddities(figure, part, k)
@@ -198,7 +198,12 @@ def _supplement(part: Part, seed: int, alphabet: str) -> Figure:
     plan = _Plan(tuple(panels), page, compose(rng, panels, page), ("supplement", part.content))
     graphic = _graphic(part, seed, 2, "-figsupp1", plan)
     return Figure("fig2s1", "Figure 2—figure supplement 1.", plan.caption, (graphic,),
-                  role="grouped" if part.index % 2 else "nested")
+                  role="grouped" if part.index % 2 else "nested", outcome=_screened(panels))
+
+
+def _screened(panels: Sequence[Panel]) -> str:
+    """Whether the default terms find something in a caption of these panels."""
+    return "kept" if any(panel.modality.diagnostic for panel in panels) else "no-term"
 
 
 def _sentences(part: Part, rng: Rng, figures: Sequence[Figure]) -> tuple[str, ...]:

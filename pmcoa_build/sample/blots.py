@@ -75,9 +75,11 @@ BLOTS: tuple[Modality, ...] = (
     Modality("western", "blot", ("Western blot analysis", "Immunoblotting of lysates"),
              {"rows": ("one", "two", "three"), "pattern": _PATTERNS},
              ("Western blot of {rows} with bands {pattern}", "Immunoblot of {rows} shows bands {pattern}"),
-             _western, 1.5, words={**_WORDS, "one": ("p53",), "two": ("p53 and AKT",), "three": ("p53, AKT and ERK",)}),
+             _western, 1.5, diagnostic=False,
+             words={**_WORDS, "one": ("p53",), "two": ("p53 and AKT",), "three": ("p53, AKT and ERK",)}),
     Modality("gel", "blot", ("RT-PCR products on agarose gels", "Agarose gel electrophoresis (PCR)"),
              {"weight": ("high", "middle", "low"), "pattern": _PATTERNS},
-             ("Agarose gel with {weight} bands {pattern}", "PCR gel shows {weight} bands {pattern}"), _gel, 1.2,
+             ("Agarose gel with {weight} bands {pattern}", "PCR gel shows {weight} bands {pattern}"),
+             _gel, 1.2, diagnostic=False,
              words={**_WORDS, "high": ("high-weight",), "middle": ("middle-weight",), "low": ("low-weight",)}),
 )

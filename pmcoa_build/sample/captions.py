@@ -70,10 +70,11 @@ def compose(rng: Rng, panels: Sequence[Panel], page: Page, style: str | None = N
     style = style or str(rng.choice(STYLES, p=[0.34, 0.15, 0.13, 0.1, 0.1, 0.08, 0.05, 0.05]))
     if not page.printed:
         style = "sides" if len(panels) == 2 else "unmarked"
-    if style == "bars":
-        bars = "; ".join(f"{label}, {pick(rng, (10, 20, 50))} µm" for label in page.labels)
-        tail = f"Scale bars: {bars}. {tail}".strip()
     body, pieces = _BODIES.get(style, _marked)(rng, panels, page, style)
+    if style == "bars":
+        bars = [f"{pick(rng, (10, 20, 50))} µm" for _ in panels]
+        body += f" Scale bars: {'; '.join(f'{label}, {bar}' for label, bar in zip(page.labels, bars, strict=True))}."
+        pieces = tuple((*clauses, bar) for clauses, bar in zip(pieces, bars, strict=True))
     if style == "unmarked":
         return Caption(opening, f"{body} {tail}".strip(), plain(f"{opening} {body}"), plain(tail), pieces, style)
     return Caption(opening, f"{body} {tail}".strip(), plain(opening), plain(tail), pieces, style)

@@ -18,8 +18,8 @@ from pmcoa_build.sample.radiology import RADIOLOGY
 from pmcoa_build.sample.text import extent, write
 
 MODALITIES: tuple[Modality, ...] = (*RADIOLOGY, *MICROSCOPY, *CLINICAL, *BLOTS, *PLOTS)
-_DIAGNOSTIC = tuple(m for m in MODALITIES if m.diagnostic)
-_DRAWINGS = tuple(m for m in MODALITIES if not m.diagnostic)
+_FINDINGS = tuple(m for m in MODALITIES if m.diagnostic or m.kind == "blot")
+_DRAWINGS = tuple(m for m in MODALITIES if m not in _FINDINGS)
 _COUNTS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12)
 _SHARES = (0.10, 0.15, 0.12, 0.23, 0.08, 0.16, 0.03, 0.06, 0.04, 0.01, 0.02)
 _ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii")
@@ -70,11 +70,11 @@ def choose_panels(rng: Rng, theme: str | None = None, count: int | None = None) 
     number = count or int(rng.choice(_COUNTS, p=_SHARES))
     theme = theme or str(rng.choice(["same", "mixed", "drawings"], p=[0.46, 0.45, 0.09]))
     if theme == "same":
-        pool = [pick(rng, _DIAGNOSTIC)]
+        pool = [pick(rng, _FINDINGS)]
     elif theme == "drawings":
         pool = [pick(rng, _DRAWINGS) for _ in range(min(2, number))]
     else:
-        pool = [pick(rng, _DIAGNOSTIC) for _ in range(min(3, number))] + [pick(rng, _DRAWINGS)]
+        pool = [pick(rng, _FINDINGS) for _ in range(min(3, number))] + [pick(rng, _DRAWINGS)]
     order = [pool[0]] + [pick(rng, pool) for _ in range(number - 1)]
     if theme == "mixed":
         order.sort(key=pool.index)

@@ -78,7 +78,7 @@ _SINGULAR: dict[str, str] = {
     "nodules": "nodule", "haemorrhages": "haemorrhage", "exudates": "exudate", "signals": "signal",
     "groups": "group", "ulcers": "ulcer", "papules": "papule",
 }
-_ONE = re.compile(rf"\b(one (?:[\w-]+ ){{0,4}}?)({'|'.join(_SINGULAR)})\b")
+_ONE = re.compile(rf"\b(one (?:(?!and )[\w-]+ ){{0,4}}?)({'|'.join(_SINGULAR)})\b")
 _AN = re.compile(r"\b([Aa])(?= (?:[aio]|elong|em)\w)")
 
 
