@@ -35,7 +35,7 @@ GENERIC = {
         re.I,
     ),
     "statistics": re.compile(
-        r"\s*(?:\W*\s*p\s*[<=\u2264>]|p[ -]values?\b|[*#\u2020\u2021\u00a7]|n\s*[=\u2265]|ns\b|n\.s\.|presented are\b|"
+        r"\s*+(?:\W*+p\s*[<=\u2264>]|p[ -]values?\b|[*#\u2020\u2021\u00a7]|n\s*[=\u2265]|ns\b|n\.s\.|presented are\b|"
         r"(?:all |the )?(?:data|values?|results?|error bars?|bars|points|numbers|experiments?|statistic\w*|significan\w+|"
         r"asterisks?|means?|medians?|simple regressions?|(?:box(?:es)?|box and whiskers?|whiskers?|violin) ?(?:plots?)?)"
         rf"\b(?:(?!\.\s).){{0,60}}?\b{_SAYS}\b|"
