@@ -139,7 +139,7 @@ def verify(options: argparse.Namespace) -> int:
     problems, checked = care.verify(state, NAMES)
     print("\n".join([*problems, f"{checked} files checked, {len(problems)} problems."]))
     if problems:
-        raise RunFailed("The build is damaged; run its stages again to mend what is named above.")
+        raise RunFailed("The build is damaged: delete the files named above and run their stages again.")
     return 0
 
 

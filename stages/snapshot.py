@@ -30,12 +30,7 @@ BLOCKS = pa.schema([
 def run(context: TaskContext) -> TaskOutput:
     """Pin a snapshot, select from it, cut blocks."""
     spec, previous = context.spec, (context.previous or {}).get("facts", {})
-    with open_source(spec) as source:
-        folder = _pinned(previous, context) or resolve(source.bucket, spec.source.snapshot)
-        name = f"inventory-{folder}-{hashlib.sha256(spec.source.url.encode()).hexdigest()[:12]}.parquet"
-        inventory = context.out / "snapshot" / name
-        if not inventory.exists():
-            _save(inventory, read_inventory(source.bucket, folder))
+    folder, inventory = _pinned(previous, context) or _newest(context)
     everything = pq.read_table(inventory, partitioning=None)
     selected, left_out = select(everything, spec.select)
     if not selected.num_rows:
@@ -57,17 +52,32 @@ def run(context: TaskContext) -> TaskOutput:
     return TaskOutput(files=[inventory, cut], facts=facts, table=table, counts=counts)
 
 
-def _pinned(previous: Row, context: TaskContext) -> str | None:
-    """The folder of the pinned snapshot, unless it is to move or the spec names another."""
-    same_source = previous.get("url") == context.spec.source.url
-    free = context.spec.source.snapshot == "latest" and not context.update
-    return previous["folder"] if previous and same_source and free else None
+def _pinned(previous: Row, context: TaskContext) -> tuple[str, Path] | None:
+    """Folder and file of the pinned snapshot, unless it is to move or the spec names another."""
+    keys, inventory = context.spec.source, context.out / previous.get("inventory", "nowhere")
+    same = previous.get("url") == keys.url and keys.snapshot in ("latest", previous["folder"], previous["date"])
+    return (previous["folder"], inventory) if same and inventory.exists() and not context.update else None
+
+
+def _newest(context: TaskContext) -> tuple[str, Path]:
+    """Read the inventory that the spec names, into a file named by its content (the file of an older one stays)."""
+    with open_source(context.spec) as source:
+        folder = resolve(source.bucket, context.spec.source.snapshot)
+        table = read_inventory(source.bucket, folder)
+    [(_, digest)] = block_hashes(table, [0, 2**31])
+    path = context.out / "snapshot" / f"inventory-{folder}-{digest[:12]}.parquet"
+    if not path.exists():
+        _save(path, table)
+    return folder, path
 
 
 def _bounds(context: TaskContext) -> list[int]:
     if context.previous is None:
         return []
-    rows = pq.read_table(context.out / context.previous["facts"]["blocks"], partitioning=None).to_pylist()
+    path = context.out / context.previous["facts"]["blocks"]
+    rows = pq.read_table(path, partitioning=None).to_pylist() if path.exists() else []
+    if not rows:
+        return []
     return [row["lower"] for row in rows] + [rows[-1]["upper"]]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from pmcoa_build import reasons
 from pmcoa_build.engine import files, log
 from pmcoa_build.engine.stage import Row
-from pmcoa_build.engine.state import IDENTITY, State
+from pmcoa_build.engine.state import State
 from pmcoa_build.errors import UsageError
 
 UNFINISHED = "UNFINISHED"
@@ -51,8 +51,9 @@ def _problem(path: Path, output: Row) -> str:
 def collect(state: State, stages: Sequence[str]) -> tuple[int, int]:
     """Delete every file in the stages' folders that no record names, and unfinished files; compact the logs.
 
-    Returns (files, bytes). Folders that a record names as `keep` (trained models, datasets) stay whole. Raises
-    UsageError when there are no records at all: then nothing can be told apart.
+    Returns (files, bytes). Folders that a record names as `keep` (trained models, datasets) stay whole, and so does
+    the dataset that the link points to. Raises UsageError when there are no records at all: then nothing can be told
+    apart.
     """
     records = [record for stage in stages for record in state.records(stage).values()]
     if not records:
@@ -60,23 +61,29 @@ def collect(state: State, stages: Sequence[str]) -> tuple[int, int]:
     named = {state.path(output["path"]) for record in records for output in outputs(record)}
     kept = [state.path(folder) for record in records for folder in record.get("facts", {}).get("keep", ())]
     kept += [marker.parent for marker in state.out.glob(f"*/*/{UNFINISHED}")]
-    snapshots = set((state.out / "snapshot").glob("inventory-*.parquet"))
+    kept += [link.parent / link.readlink() for link in state.out.iterdir() if link.is_symlink()]
+    named |= set((state.out / "snapshot").glob("inventory-*.parquet"))
     removed = freed = 0
     for folder in [*(state.out / stage for stage in stages), *state.out.glob("dataset-*")]:
         for path in sorted(folder.rglob("*"), reverse=True):
-            if path in named | snapshots or any(path.is_relative_to(one) for one in kept) or path.is_dir():
+            if path in named or any(path.is_relative_to(one) for one in kept) or path.is_dir():
                 continue
             removed, freed = removed + 1, freed + path.stat().st_size
             path.unlink()
         if folder.name.startswith("dataset-") and not any(folder.is_relative_to(one) for one in kept):
             shutil.rmtree(folder, ignore_errors=True)
-    for path in [*state.out.glob(f"*{files.TEMP}"), *state.folder.glob(f"*{files.TEMP}")]:
-        removed, freed = removed + 1, freed + path.stat().st_size
-        path.unlink()
+    for path in _unfinished(state):
+        removed, freed = removed + 1, freed + path.lstat().st_size
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     for stage in stages:
         log.compact(state.log_path(stage))
-    assert (state.out / IDENTITY).exists()
     return removed, freed
+
+
+def _unfinished(state: State) -> list[Path]:
+    """What killed runs left beside the stages' folders: files, folders and links on their way, cut downloads."""
+    beside = [path for folder in (state.out, state.folder) for path in folder.glob(f"*{files.TEMP}")]
+    return beside + [path for path in (state.out / "raw").rglob(".*.part") if path.is_file()]
 
 
 def ask_retry(state: State, stages: Sequence[str], reason: str) -> int:

@@ -61,6 +61,8 @@ def read(path: Path) -> Log:
         record = decode(line)
         if record is None:
             damaged.append(number)
+        elif record.get("gone"):
+            records.pop(record["block"], None)
         else:
             records[record["block"]] = record
     if torn:
@@ -72,6 +74,11 @@ def append(path: Path, record: Row) -> None:
     """Commit: append one line and fsync. A torn end left by a crash is cut off first."""
     _cut_torn_end(path)
     append_synced(path, encode(record))
+
+
+def drop(path: Path, block: str) -> None:
+    """Take back the record of a block that is no more."""
+    append(path, {"block": block, "gone": True})
 
 
 def compact(path: Path) -> int:

@@ -75,7 +75,7 @@ def plan(step: Step, spec: Spec, world: World, stale: Mapping[str, frozenset[str
     settings = settings_of(step, spec)
     whole = isinstance(step, Task) or step.partition is not None
     late = next((source.stage for source in step.inputs if stale.get(source.stage)), None)
-    if whole and late is not None:
+    if late is not None and (whole or not world.block_hashes):
         return Plan((), {"all": late}, ("all",))
     due, waiting, names = [], {}, []
     for block, upstream_blocks in _blocks(step, spec, world):
@@ -159,32 +159,32 @@ def _upstream(step: Step, blocks: frozenset[str] | None, world: World) -> dict[s
         records = world.records.get(source.stage, {})
         hashes[source.stage] = combined({
             f"{name}/{column}": records[name]["columns"].get(column, "")
-            for name in used_blocks(records, blocks)
+            for name in used_blocks(records, blocks, world.block_hashes)
             for column in source.columns
         })
     return hashes
 
 
-def used_blocks(records: Mapping[str, Row], blocks: frozenset[str] | None) -> list[str]:
+def used_blocks(records: Mapping[str, Row], blocks: frozenset[str] | None, known: BlockHashes) -> list[str]:
     """Which of an upstream stage's blocks are read: those named, or all of a stage that makes its own."""
-    named = sorted(name for name in records if blocks is None or name in blocks)
-    return named or sorted(records)
+    makes_own = next(iter(records), "") not in known
+    return sorted(records) if blocks is None or makes_own else sorted(name for name in blocks if name in records)
 
 
 def _why(record: Row | None, inputs: Row, world: World) -> tuple[str, frozenset[str]]:
     if record is None:
         return "never done", frozenset()
     asked = frozenset(record.get("retry", ()))
+    waits = {reason: record["run"]["finished"] + retry_wait(n) for reason, n in record.get("retryable", {}).items()}
+    again = asked | {reason for reason, when in waits.items() if when <= world.now}
     changes = _changes(record["inputs"], inputs)
     if changes:
-        return changes, asked
+        return changes, again
     if not world.intact(record):
-        return "its file is missing or damaged", asked
+        return "its file is missing or damaged", again
     if asked:
-        return f"retry asked for {', '.join(sorted(asked))}", asked
-    waits = {reason: record["run"]["finished"] + retry_wait(n) for reason, n in record.get("retryable", {}).items()}
-    over = frozenset(reason for reason, when in waits.items() if when <= world.now)
-    return (f"{RETRY} {', '.join(sorted(over))}" if over else ""), over
+        return f"retry asked for {', '.join(sorted(asked))}", again
+    return (f"{RETRY} {', '.join(sorted(again))}" if again else ""), again
 
 
 def _changes(before: Row, after: Row) -> str:

@@ -7,6 +7,8 @@ import sys
 import time
 from typing import Any, Literal, Protocol
 
+from pmcoa_build.engine.stage import Row
+
 Style = Literal["auto", "plain", "json", "off"]
 INTERVAL = 10.0
 """Seconds between two lines where there is no terminal."""
@@ -20,6 +22,9 @@ class Progress(Protocol):
 
     def block(self) -> None:
         """A block is committed."""
+
+    def show(self, row: Row) -> None:
+        """A step of a task, such as {"step": 3, "steps": 200, "loss": 2.1}: the first two place it, the rest is shown."""
 
     def close(self) -> None:
         """The stage is over."""
@@ -36,6 +41,9 @@ def open_progress(style: Style, stage: str, unit: str, blocks: int) -> Progress:
 
 class _Off:
     def units(self, count: int) -> None:
+        pass
+
+    def show(self, row: Row) -> None:
         pass
 
     def block(self) -> None:
@@ -60,6 +68,10 @@ class _Bar:
     def block(self) -> None:
         self._bar.update(1)
 
+    def show(self, row: Row) -> None:
+        self._bar.unit, self._bar.total, self._bar.n = "step", row.get("steps"), row.get("step", 0)
+        self._bar.set_postfix_str(_shown(row), refresh=True)
+
     def close(self) -> None:
         self._bar.close()
 
@@ -80,6 +92,13 @@ class _Lines:
         if self._json:
             self._show()
 
+    def show(self, row: Row) -> None:
+        if time.monotonic() - self._last >= INTERVAL:
+            self._last = time.monotonic()
+            place = f"{self._stage}: step {row.get('step', 0)}/{row.get('steps', '?')}, {_shown(row)}"
+            sys.stderr.write((json.dumps({"stage": self._stage, **row}) if self._json else place) + "\n")
+            sys.stderr.flush()
+
     def close(self) -> None:
         if self._json:
             self._show()
@@ -93,3 +112,9 @@ class _Lines:
             text = f"{self._stage}: {self._blocks}/{self._total} blocks, {self._done:,} {self._unit}s\n"
             sys.stderr.write(text)
         sys.stderr.flush()
+
+
+def _shown(row: Row) -> str:
+    """The numbers of a step but for its place: "loss 2.104, lr 0.0005"."""
+    rest = {name: value for name, value in row.items() if name not in ("step", "steps")}
+    return ", ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in rest.items())

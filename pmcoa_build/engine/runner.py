@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
+import os
 import signal
 import socket
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pmcoa_build.engine import files, log
+from pmcoa_build.engine.care import outputs
 from pmcoa_build.engine.executors import Site, needs_resource, run_jobs
 from pmcoa_build.engine.plan import Due, Plan, World, fingerprint, plan_all, used_blocks
 from pmcoa_build.engine.progress import Progress, Style, open_progress
@@ -53,7 +58,7 @@ class Summary:
 
 
 class Stop:
-    """Two-stage stop: the first SIGINT or SIGTERM lets running blocks finish, the second stops at once."""
+    """Two-stage stop: the first SIGINT or SIGTERM lets running blocks finish, the second ends the process."""
 
     def __init__(self) -> None:
         self.signal = 0
@@ -72,8 +77,10 @@ class Stop:
                 signal.signal(number, handler)
 
     def _handle(self, number: int, frame: object) -> None:
-        if self.signal:
-            raise self.error()
+        if self.signal:  # threads and workers cannot be unwound at once; a kill is safe at any point
+            sys.stderr.write("pmcoa: Stopped; what was committed stays, run again to go on.\n")
+            sys.stderr.flush()
+            os._exit(self.error().exit_code)
         self.signal = number
         logger.warning("Stopping after the blocks in flight; once more to stop at once.")
 
@@ -103,7 +110,7 @@ def world_of(pipeline: Sequence[Step], state: State) -> World:
     records = {step.name: state.records(step.name) for step in pipeline}
     defining = next(step.name for step in pipeline if isinstance(step, Task) and step.defines_blocks)
     record = records[defining].get("all")
-    hashes = _block_table(state, record) if record else {}
+    hashes = _block_table(state, record) if record and _intact(state, record) else {}
     return World(records, {name: row["hash"] for name, row in hashes.items()}, defining,
                  lambda item: _intact(state, item), time.time())
 
@@ -119,14 +126,14 @@ def run_step(run: Run, step: Step) -> Summary:
     due = _chosen(run, step, plan, world)
     reasons = tuple((item.block, item.why) for item in due)
     if run.options.dry_run:
-        return Summary(step.name, reasons)
+        return Summary(step.name, reasons + tuple((block, f"waits for {name}") for block, name in plan.waiting.items()))
     if due and isinstance(step, Task):
         _run_task(run, step, world, due[0])
     elif due and isinstance(step, Stage):
         _run_stage(run, step, world, due)
     if run.stop():
         raise run.stop.error()
-    records = run.state.records(step.name)
+    records = _without_gone(run.state, step, plan)
     current = [records[name] for name in plan.blocks if name in records]
     counts = total_counts(current)
     if due:
@@ -134,6 +141,16 @@ def run_step(run: Run, step: Step) -> Summary:
     computed = sum(records[item.block]["run"]["computed"] for item in due)
     facts = current[0].get("facts", {}) if current else {}
     return Summary(step.name, reasons, len(due), computed, counts, time.monotonic() - started, facts)
+
+
+def _without_gone(state: State, step: Step, plan: Plan) -> dict[str, Row]:
+    """The step's records; once all of its blocks are done, those of blocks that are no more are taken back."""
+    records = state.records(step.name)
+    complete = plan.blocks and not plan.waiting and records.keys() >= set(plan.blocks)
+    gone = records.keys() - set(plan.blocks) if complete else ()
+    for block in sorted(gone):
+        log.drop(state.log_path(step.name), block)
+    return {block: record for block, record in records.items() if block not in gone}
 
 
 def total_counts(records: Sequence[Row]) -> Row:
@@ -153,7 +170,7 @@ def _chosen(run: Run, step: Step, plan: Plan, world: World) -> list[Due]:
     """The due blocks to run now. Waiting blocks are an error unless the user chose blocks."""
     options = run.options
     choosy = bool(options.only or options.limit)
-    if plan.waiting and not (choosy and plan.due):
+    if plan.waiting and not (choosy and plan.due) and not options.dry_run:
         upstream = next(iter(plan.waiting.values()))
         raise StaleUpstream(
             f"{step.name} needs {upstream}, which is not up to date: run `python -m stages {upstream} "
@@ -162,6 +179,7 @@ def _chosen(run: Run, step: Step, plan: Plan, world: World) -> list[Due]:
     due = [item for item in plan.due if not options.only or item.block in options.only]
     if isinstance(step, Task) and step.defines_blocks and options.update and not due:
         due = [Due("all", "update asked for", world.records[step.name]["all"]["inputs"], None)]
+    due.sort(key=lambda item: item.block in world.records.get(step.name, {}))  # what a block is split into goes first
     return due[: options.limit or None]
 
 
@@ -202,7 +220,7 @@ def _job(run: Run, stage: Stage, world: World, due: Due) -> Job:
     sources = tuple(_source(run, source.stage, world, due) for source in stage.inputs)
     own = world.records.get(stage.name, {})
     previous = own.get(due.block) or _split_from(own, due.block, stage)
-    salt = own[due.block]["content"] if due.retry and due.block in own else ""
+    salt = own[due.block]["ledger"]["sha256"] if due.retry and due.block in own else ""
     return Job(due, sources, run.state.out, previous, salt)
 
 
@@ -213,7 +231,7 @@ def _source(run: Run, name: str, world: World, due: Due) -> Source:
         table = _block_table(run.state, records["all"])[due.block]
         path = run.state.path(records["all"]["table"]["path"])
         return Source(name, (path,), upstream.key, upstream.schema, (table["by"], table["lower"], table["upper"]))
-    used = [records[block] for block in used_blocks(records, due.upstream_blocks)]
+    used = [records[block] for block in used_blocks(records, due.upstream_blocks, world.block_hashes)]
     outputs = [record.get("output") or record["table"] for record in used]
     return Source(name, tuple(run.state.path(item["path"]) for item in outputs), upstream.key, upstream.schema)
 
@@ -233,10 +251,13 @@ def _run_task(run: Run, task: Task, world: World, due: Due) -> None:
         return read_columns(source.paths, columns, source.schema)
 
     clock = time.monotonic()
+    previous = world.records.get(task.name, {}).get("all")
+    for path in _broken(run.state, previous) if previous else ():
+        path.unlink(missing_ok=True)  # so that the task finds it missing, and makes it anew
     progress = open_progress(run.options.progress, task.name, "step", 1)
     context = TaskContext(
         spec=run.spec, out=run.state.out, fingerprint=fingerprint(due.inputs),
-        previous=world.records.get(task.name, {}).get("all"), update=run.options.update,
+        previous=previous, update=run.options.update,
         tables=table, upstream=world.records, stop=run.stop, show=lambda row: _show(progress, row),
     )
     with contextlib.closing(progress):
@@ -265,18 +286,27 @@ def _task_receipt(state: State, task: Task, due: Due, output: TaskOutput) -> Row
 
 def _block_table(state: State, record: Row) -> dict[str, Row]:
     """Block -> {"hash", "lower", "upper", "by"} as the defining task wrote them."""
-    table = pq.read_table(state.path(record["facts"]["blocks"]), partitioning=None)
-    return {row["block"]: row for row in table.to_pylist()}
+    return _read_blocks(state.path(record["facts"]["blocks"]))
+
+
+@functools.lru_cache(maxsize=2)
+def _read_blocks(path: Path) -> dict[str, Row]:
+    try:
+        return {row["block"]: row for row in pq.read_table(path, partitioning=None).to_pylist()}
+    except (OSError, pa.ArrowInvalid) as error:
+        raise RunFailed(f"{path} is damaged ({error}): delete it and run the first stage again.") from None
 
 
 def _intact(state: State, record: Row) -> bool:
     """Whether the outputs of a record are there with the right size (`verify` checks every byte)."""
-    outputs = [record.get("output"), record.get("ledger"), record.get("table"), *record.get("files", ())]
-    for output in filter(None, outputs):
+    return not any(_broken(state, record))
+
+
+def _broken(state: State, record: Row) -> Iterator[Path]:
+    for output in outputs(record):
         path = state.path(output["path"])
-        if not path.exists() or path.stat().st_size != output["bytes"]:
-            return False
-    return True
+        if not path.is_file() or path.stat().st_size != output["bytes"]:
+            yield path
 
 
 def _check_dead(step: Step, counts: Row, spec: Spec) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pmcoa_build.engine import log
-from pmcoa_build.engine.files import write_atomic
+from pmcoa_build.engine.files import TEMP, write_atomic
 from pmcoa_build.engine.stage import Row
 from pmcoa_build.errors import LockHeld, UsageError
 from pmcoa_build.spec import Spec
@@ -59,12 +59,17 @@ def check_identity(state: State) -> None:
             f"The records of the data in {state.out} are missing from {state.folder}: put them back, name their folder "
             "with --set build.state=…, or delete the data to build anew."
         )
-    if ours and not theirs and state.out.exists() and any(state.out.iterdir()):
+    if not theirs and state.out.is_dir() and not all(_harmless(path) for path in state.out.iterdir()):
         raise UsageError(f"{state.out} holds other files but no {IDENTITY}: name another folder as [build] out.")
 
 
+def _harmless(path: Path) -> bool:
+    """What may lie in a data folder before the first run: a download cache, the rest of a run killed at its start."""
+    return path.name == "raw" or path.name.endswith(TEMP)
+
+
 def create(state: State) -> None:
-    """Make the folders and give the build its identity. Raises UsageError where they cannot be written."""
+    """Make the folders of a build. Raises UsageError where they cannot be written or belong to another build."""
     check_identity(state)
     for folder in (state.folder, state.out):
         try:
@@ -73,15 +78,11 @@ def create(state: State) -> None:
             raise UsageError(f"The folder {folder} cannot be made: {error.strerror}.") from None
         if not os.access(folder, os.W_OK | os.X_OK):
             raise UsageError(f"The folder {folder} cannot be written to.")
-    identity = _identity(state.folder) or str(uuid.uuid4())
-    for folder in (state.folder, state.out):
-        if _identity(folder) != identity:
-            write_atomic(folder / IDENTITY, (identity + "\n").encode())
 
 
 @contextlib.contextmanager
 def locked(state: State) -> Iterator[None]:
-    """Hold the build's lock; the operating system frees it when the process dies. Raises LockHeld."""
+    """Hold the build's lock, and see to its identity; the system frees it when the process dies. Raises LockHeld."""
     from filelock import FileLock, Timeout
 
     holder = state.folder / "lock.json"
@@ -91,10 +92,19 @@ def locked(state: State) -> Iterator[None]:
     except Timeout:
         raise LockHeld(f"Another run works on this build: {_holder(holder)}.") from None
     try:
+        _identify(state)
         write_atomic(holder, json.dumps({"host": socket.gethostname(), "pid": os.getpid()}).encode())
         yield
     finally:
         lock.release()
+
+
+def _identify(state: State) -> None:
+    check_identity(state)
+    identity = _identity(state.folder) or str(uuid.uuid4())
+    for folder in (state.folder, state.out):
+        if not _identity(folder):
+            write_atomic(folder / IDENTITY, (identity + "\n").encode())
 
 
 def _holder(path: Path) -> str:

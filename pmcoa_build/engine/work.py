@@ -82,6 +82,8 @@ def run_block(stage: Stage, spec: Spec, job: Job, resource: Any, tick: Callable[
     tables = {source.stage: _read(stage, source) for source in job.sources}
     units = stage.units(tables, spec, job.due.block)
     base = unit_base(job.due.inputs)
+    if len({unit.id for unit in units}) < len(units):
+        raise AssertionError(f"{stage.name}: a unit comes twice in block {job.due.block}")
     prints = [hashlib.sha256(base + files.canonical([unit.id, unit.facts])).digest()[:16] for unit in units]
     block = _Block(stage, spec, job, _open_previous(job), _Contents(stage, job.sources))
     try:
@@ -198,9 +200,11 @@ def _guarded(stage: Stage, unit: Unit, heavy: Mapping[str, Row], resource: Any) 
         return stage.process(unit, heavy, resource)
     except UnitLost as error:
         return Result(lost=dict.fromkeys(unit.members, Loss(error.reason.code, error.detail)))
-    except (PmcoaError, OSError, MemoryError):
+    except (PmcoaError, MemoryError):
         raise
     except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:  # the system's; libraries' own (PIL) have none
+            raise
         log.exception("%s: unexpected error on %s", stage.name, unit.id)
         detail = f"{type(error).__name__}: {error}"
         return Result(lost=dict.fromkeys(unit.members, Loss("unexpected-error", detail)))
@@ -216,7 +220,10 @@ def _write(block: _Block, tables: Mapping[str, pa.Table], outcomes: Iterator[Don
     if stage.finish is not None:
         before = previous.table() if previous is not None else None
         whole = pa.concat_tables([stage.schema.empty_table(), *batches])
-        batches = iter([stage.finish(whole, Finish(tables, before, block.content.row, block.spec))])
+        finished = stage.finish(whole, Finish(tables, before, block.content.row, block.spec))
+        if finished[stage.key].to_pylist() != whole[stage.key].to_pylist():
+            raise AssertionError(f"{stage.name}: finish added, dropped or moved rows")
+        batches = iter([finished])
     groups = stage.row_groups(batches) if stage.row_groups else batches
     written = files.write_block(data, stage.schema, stage.key, groups, stage.open_writer)
     files.write_block(ledger, UNITS, "unit", files.batches(tally.ledger, UNITS, 10_000))
