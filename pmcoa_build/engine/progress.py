@@ -24,7 +24,7 @@ class Progress(Protocol):
         """A block is committed."""
 
     def show(self, row: Row) -> None:
-        """A step of a task, such as {"step": 3, "steps": 200, "loss": 2.1}: the first two place it, the rest is shown."""
+        """A step of a task, such as {"step": 3, "steps": 200, "loss": 2.1}: where it is, and what to show."""
 
     def close(self) -> None:
         """The stage is over."""

@@ -21,7 +21,7 @@ from pmcoa_build.engine import files, log
 from pmcoa_build.engine.care import outputs
 from pmcoa_build.engine.executors import Site, needs_resource, run_jobs
 from pmcoa_build.engine.plan import Due, Plan, World, fingerprint, plan_all, used_blocks
-from pmcoa_build.engine.progress import Progress, Style, open_progress
+from pmcoa_build.engine.progress import Style, open_progress
 from pmcoa_build.engine.read import read_columns
 from pmcoa_build.engine.stage import Row, Stage, Step, Task, TaskContext, TaskOutput
 from pmcoa_build.engine.state import State
@@ -258,16 +258,12 @@ def _run_task(run: Run, task: Task, world: World, due: Due) -> None:
     context = TaskContext(
         spec=run.spec, out=run.state.out, fingerprint=fingerprint(due.inputs),
         previous=previous, update=run.options.update,
-        tables=table, upstream=world.records, stop=run.stop, show=lambda row: _show(progress, row),
+        tables=table, upstream=world.records, stop=run.stop, show=progress.show,
     )
     with contextlib.closing(progress):
         output = task.run(context)
     receipt = _task_receipt(run.state, task, due, output)
     _commit(run.state, task, receipt, time.monotonic() - clock)
-
-
-def _show(progress: Progress, row: Row) -> None:
-    progress.units(int(row.get("units", 1)))
 
 
 def _task_receipt(state: State, task: Task, due: Due, output: TaskOutput) -> Row:

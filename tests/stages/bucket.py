@@ -1,0 +1,89 @@
+"""A bucket of four articles, written by hand: small, fixed, and independent of the embedded sample."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+DATE = "2026-10-01T01-00Z"
+_FIGURE = """<fig id="F1"><label>Figure 1</label><caption><title>{title}</title>
+<p>(A) {first}. (B) {second}.</p></caption>
+<graphic xlink:href="{graphic}"/></fig>"""
+_SINGLE = """<fig id="F2"><label>Figure 2</label><caption><p>{text}</p></caption><graphic xlink:href="g2.png"/></fig>"""
+_ARTICLE = """<article xmlns:xlink="http://www.w3.org/1999/xlink" article-type="research-article" xml:lang="en"><front>
+<journal-meta><journal-title-group><journal-title>Journal of Tests</journal-title></journal-title-group></journal-meta>
+<article-meta><article-id pub-id-type="pmcid">{pmcid}</article-id><title-group><article-title>{title}</article-title>
+</title-group><contrib-group><contrib contrib-type="author"><name><surname>Roe</surname><given-names>Jo</given-names>
+</name></contrib></contrib-group><pub-date pub-type="epub"><year>2024</year></pub-date><permissions><license>
+<ali:license_ref xmlns:ali="http://www.niso.org/schemas/ali/1.0/">https://creativecommons.org/licenses/by/4.0/</ali:license_ref>
+</license></permissions></article-meta></front><body><p>As <xref ref-type="fig" rid="F1">Fig. 1</xref> shows.</p>
+{figures}</body></article>"""
+
+
+def image(seed: int, *, panels: int) -> bytes:
+    """A PNG of noise panels side by side on white, 240 x 120 a panel."""
+    noise = np.random.default_rng(seed)
+    page = np.full((140, 260 * panels + 20, 3), 255, np.uint8)
+    for panel in range(panels):
+        x = 20 + 260 * panel
+        page[10:130, x : x + 240] = noise.integers(40, 200, (12, 24, 3)).repeat(10, 0).repeat(10, 1)
+    out = io.BytesIO()
+    Image.fromarray(page).save(out, "PNG")
+    return out.getvalue()
+
+
+def write_bucket(root: Path, *, title: str = "First article", retracted: bool = False) -> Path:
+    """Write the bucket. `title` and `retracted` change article 2000001, as an update of PMC's would."""
+    _article(root, 2000001, title, "CC BY", 1, retracted=retracted)
+    _article(root, 2000002, "Second article", "CC0", 2)
+    _article(root, 2000003, "Not for commerce", "CC BY-NC", 3)
+    _article(root, 2000004, "Fourth article", "CC BY", 4)
+    _inventory(root)
+    return root
+
+
+def _article(root: Path, number: int, title: str, code: str, seed: int, *, retracted: bool = False) -> None:
+    pmcid, article = f"PMC{number}", f"PMC{number}.1"
+    figures = _FIGURE.format(title=f"CT of sample {number}.", first="Axial CT before", second="CT after", graphic="g1")
+    figures += _SINGLE.format(text=f"Chest radiograph of patient {number}.")
+    xml = _ARTICLE.format(pmcid=pmcid, title=title, figures=figures).encode()
+    files = {f"{article}.xml": xml, "g1.png": image(seed, panels=2), "g2.png": image(seed + 100, panels=1)}
+    urls = {}
+    for name, data in files.items():
+        _write(root / article / name, data)
+        urls[name] = f"s3://pmc-oa-opendata/{article}/{name}?md5={_md5(data)}"
+    record = {
+        "pmcid": pmcid, "version": 1, "pmid": number, "doi": f"10.1/{number}", "title": title,
+        "is_retracted": retracted, "license_code": code, "xml_url": urls.pop(f"{article}.xml"), "media_urls": sorted(urls.values()),
+    }
+    _write(root / "metadata" / f"{article}.json", json.dumps(record).encode())
+
+
+def _inventory(root: Path) -> None:
+    base = "inventory-reports/pmc-oa-opendata/metadata"
+    rows = [
+        f'"pmc-oa-opendata","metadata/{path.name}","2026-09-30T12:00:00.000Z","{_md5(path.read_bytes())}"\n'
+        for path in sorted((root / "metadata").glob("*.json"))
+    ]
+    part = gzip.compress("".join(rows).encode(), mtime=0)
+    _write(root / base / "data/part.csv.gz", part)
+    manifest = {
+        "sourceBucket": "pmc-oa-opendata", "fileFormat": "CSV", "fileSchema": "Bucket, Key, LastModifiedDate, ETag",
+        "files": [{"key": f"{base}/data/part.csv.gz", "size": len(part), "MD5checksum": _md5(part)}],
+    }
+    _write(root / base / DATE / "manifest.json", json.dumps(manifest).encode())
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+
+
+def _md5(data: bytes) -> str:
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()

@@ -1,0 +1,72 @@
+"""What an update touches: only what depends on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pmcoa_build.pmc import jats
+from stages.pipeline import NAMES
+from tests.stages.bucket import write_bucket
+from tests.stages.conftest import SmallBuild
+
+TO_DATASET = NAMES[: NAMES.index("publish") + 1]
+
+
+def _files(folder: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_ino for path in folder.glob("*.parquet")}
+
+
+def test_second_run_has_nothing_due(small: SmallBuild, capsys: pytest.CaptureFixture[str]) -> None:
+    assert small.run(*TO_DATASET) == 0
+    capsys.readouterr()
+    assert small.run(*TO_DATASET) == 0
+    assert capsys.readouterr().out.count("nothing due") == len(TO_DATASET)
+
+
+def test_one_changed_article_is_the_only_one_parsed_again(small: SmallBuild, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert small.run(*TO_DATASET) == 0
+    panels = _files(small.root / "builds" / "small" / "panels")
+    parsed = []
+    real = jats.parse_article
+
+    def counting(xml: bytes) -> jats.Article:
+        parsed.append(xml)
+        return real(xml)
+
+    monkeypatch.setattr("stages.figures.parse_article", counting)
+    write_bucket(small.root / "bucket", title="First article, corrected")
+    assert small.run(*TO_DATASET, "--update") == 0
+    assert len(parsed) == 1 and b"corrected" in parsed[0]
+    titles = small.open().table("articles")["title"].to_pylist()
+    assert titles == ["First article, corrected", "Second article", "Fourth article"]
+    assert _files(small.root / "builds" / "small" / "panels") == panels  # same captions and images: cut off early
+
+
+def test_a_retracted_article_leaves_the_dataset(small: SmallBuild) -> None:
+    import pyarrow.parquet as pq
+
+    assert small.run(*TO_DATASET) == 0
+    write_bucket(small.root / "bucket", retracted=True)
+    assert small.run(*TO_DATASET, "--update") == 0
+    dataset = small.open().state.out / "dataset"
+    kept = {row["article"] for path in (dataset / "data").iterdir() for row in pq.read_table(path).to_pylist()}
+    assert kept == {"PMC2000002.1", "PMC2000004.1"}
+    removed = pq.read_table(dataset / "removed.parquet").to_pylist()
+    assert {(row["article"], row["reason"]) for row in removed} == {("PMC2000001.1", "retracted")}
+
+
+@pytest.mark.parametrize(("change", "first"), [
+    ("train.lr=0.5", None), ("panels.quality=80", "panels"), ("screen.terms=none", "screen"),
+    ("shards.splits=[0,1,0]", "dedupe"),
+])
+def test_a_spec_change_makes_due_what_depends_on_it(
+    small: SmallBuild, capsys: pytest.CaptureFixture[str], change: str, first: str | None
+) -> None:
+    assert small.run(*TO_DATASET) == 0
+    capsys.readouterr()
+    assert small.run(*TO_DATASET, "--set", change) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.split()[0] in NAMES]
+    due = [line.split()[0] for line in lines if "nothing due" not in line]
+    assert (due[0] if due else None) == first
