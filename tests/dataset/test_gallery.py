@@ -15,6 +15,7 @@ import pytest
 from bs4 import BeautifulSoup, Tag
 from PIL import Image
 
+from pmcoa_build.captions.corrections import Correction, load_corrections
 from pmcoa_build.dataset.gallery import SHOWN, gallery_figures, render_gallery
 from pmcoa_build.dataset.stats import Statistics
 
@@ -176,6 +177,7 @@ told.focus = document.activeElement.querySelector("h3").textContent;
 review.click();
 const text = document.querySelector(".sub"); text.textContent = "better";
 text.dispatchEvent(new InputEvent("input", { bubbles: true }));
+document.querySelectorAll(".drop input")[1].click();
 told.corrections = corrections();
 told.wide = document.documentElement.scrollWidth > document.documentElement.clientWidth;
 document.body.innerHTML = ""; document.body.textContent = "TOLD" + btoa(JSON.stringify(told)) + "DLOT";
@@ -201,6 +203,10 @@ def test_filters_keys_and_corrections_work_in_a_browser(tmp_path: Path) -> None:
         "kind": "1 of 3 figures, 1 panels", "faded": 1, "low": "1 of 3 figures, 1 panels",
         "license": "1 of 3 figures, 2 panels", "lost": "1 of 3 figures, 1 panels", "none": "2 of 3 figures, 5 panels",
         "all": "3 of 3 figures, 6 panels", "words": "1 of 3 figures, 2 panels", "focus": "Figure 1 · PMC1.1/F1",
-        "wide": False, "corrections": json.dumps({"image_id": "PMC1.1/g1.png", "bbox": [0, 0, 8, 20], "label": "A",
-                                                  "subcaption": "better"}, separators=(",", ":")),
+        "wide": False, "corrections": told["corrections"],
     }  # fmt: skip
+    (tmp_path / "corrections.jsonl").write_text(told["corrections"])
+    assert load_corrections(tmp_path / "corrections.jsonl") == {"PMC1.1/g1.png": [
+        Correction("PMC1.1/g1.png", (0, 0, 8, 20), subcaption="better"),
+        Correction("PMC1.1/g1.png", (10, 0, 18, 20), drop=True),
+    ]}
