@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import os
-import tempfile
 from pathlib import Path
 
 from pmcoa_build.errors import DiskFull, UsageError
@@ -18,11 +17,13 @@ class Cache:
 
     def __init__(self, root: Path) -> None:
         self._root = root.resolve()
+        self._made: set[str] = set()
 
     def get(self, key: str) -> bytes | None:
         """The bytes kept under that key, if any."""
         try:
-            return (self._root / key).read_bytes()
+            with open(f"{self._root}/{key}", "rb") as file:  # noqa: PTH123 (a third of the time of pathlib)
+                return file.read()
         except OSError:
             return None
 
@@ -32,23 +33,38 @@ class Cache:
         Not flushed to the disk: after a power cut the MD5 tells. Raises DiskFull, or UsageError where the folder
         cannot be written.
         """
-        path = self._root / key
+        folder, _, name = key.rpartition("/")
         try:
-            if not path.parent.resolve().is_relative_to(self._root):
-                raise UsageError(f"{path.parent} is a link that leads out of {self._root}; nothing was written.")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._write(path, data)
+            self._make(folder)
+            try:
+                self._write(f"{self._root}/{folder}", name, data)
+            except FileNotFoundError:  # emptied meanwhile
+                self._made.discard(folder)
+                self._make(folder)
+                self._write(f"{self._root}/{folder}", name, data)
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
                 raise DiskFull(f"No room for {len(data)} bytes in {self._root}; make room and run again.") from None
             raise UsageError(f"The folder {self._root} cannot be written ({error.strerror or error}).") from None
 
-    def _write(self, path: Path, data: bytes) -> None:
-        handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
+    def _make(self, folder: str) -> None:
+        path = self._root / folder
+        if folder in self._made:
+            return
+        if not path.resolve().is_relative_to(self._root):
+            raise UsageError(f"{path} is a link that leads out of {self._root}; nothing was written.")
+        path.mkdir(parents=True, exist_ok=True)
+        self._made.add(folder)
+
+    def _write(self, folder: str, name: str, data: bytes) -> None:
+        temporary = f"{folder}/.{os.urandom(8).hex()}.part"
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            Path(name).replace(path)
+            with open(handle, "wb", buffering=0) as file:  # noqa: PTH123
+                rest = memoryview(data)
+                while rest:
+                    rest = rest[file.write(rest):]
+            os.replace(temporary, f"{folder}/{name}")  # noqa: PTH105
         except BaseException:
-            Path(name).unlink(missing_ok=True)
+            Path(temporary).unlink(missing_ok=True)
             raise

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -162,6 +163,15 @@ def test_a_copy_made_by_other_tools_is_used(origin: Any, tmp_path: Path) -> None
         assert bucket.get("PMC1.1/a.jpg", md5(b"picture")) == b"picture"
         assert len(origin.seen) == asked
         assert bucket.get("metadata/a.json", digest) == b"one"
+
+
+def test_a_cache_emptied_meanwhile_is_filled_again(origin: Any, tmp_path: Path) -> None:
+    digest = origin.put("metadata/a", b"one")
+    with opened(origin.url, tmp_path / "raw") as bucket:
+        for _ in range(2):
+            assert bucket.get("metadata/a", digest) == b"one"
+            shutil.rmtree(tmp_path / "raw")
+        assert bucket.stats.cache_hits == 0
 
 
 def test_wrong_or_cut_bytes_never_reach_the_cache(origin: Any, tmp_path: Path) -> None:
