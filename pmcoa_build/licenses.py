@@ -181,5 +181,6 @@ def attribution(
 def _terms(entry: License | None) -> str:
     if entry is None:
         return "Licence not stated."
-    name = entry.spdx.replace("CC-BY", "CC BY").replace("-4.0", " 4.0") if entry.spdx else entry.code
+    version = re.fullmatch(r".*-([0-9.]+)", entry.spdx or "")
+    name = f"{entry.code} {version[1]}" if version else entry.code
     return f"Licence: {name}" + (f" ({entry.url})." if entry.url else ".")

@@ -17,15 +17,25 @@ CITED = "\ufdd2"
 A noncharacter: Unicode keeps it out of any interchange of text."""
 
 _STEMS = """
-    permis courtes cortes reprint reprod republish redraw re-draw redraft adapt adopted modified modificad modifié modificat
-    modifiz simplif copied excerpt reused re-used replot recreated re-created taken extracted extraíd extraid extrait borrow
-    sourced downloaded retriev cropped digiti obtained originat originally previously first based inspired source fonte fuente
-    quelle © copyright image photo picture illustration artwork drawing map figure identical creative cc wiki pixabay flickr
-    shutterstock openstreetmap phylopic servier freepik kindly generously graciously retirad tomad obtid obtenid redesenh
-    redibuj autori adatt riprod tratt concession redessin repris tiré d'après d’après genehmigung entnommen verändert abgewandelt
-""".split()
-_LEAD = r"[ (\[\"“/]"
-_STEM = re.compile(rf"{_LEAD}(?:{'|'.join(map(re.escape, _STEMS))}|from (?:the )?(?:ref|\[|{CITED})|from {CITED})|\(from ")
+    permis courtes cortes reprint reprod republish redraw re-draw redraft adapt adopted modified modificad modifié
+    modificat modifiz simplif copied excerpt reused re-used replot recreated re-created taken extracted extraíd extraid
+    extrait borrow sourced downloaded retriev cropped digiti obtained_f originat originally_p previously_p first_p
+    first_a based_on inspired source fonte fuente quelle © copyright credit identical_to creative cc_by cc-by wiki
+    pixabay flickr shutterstock openstreetmap phylopic servier freepik kindly generously graciously retirad tomad obtid
+    obtenid redesenh redibuj autori adatt riprod tratt concession redessin repris tiré d'après d’après genehmigung
+    entnommen verändert abgewandelt from_ref from_the_ref from_[ from_the_[ (from
+"""
+
+
+def _grouped(stems: str) -> str:
+    """One alternation of all stems, by first letter, so that a word costs as many trials as there are letters."""
+    by_letter: dict[str, list[str]] = {}
+    for stem in (word.replace("_", " ") for word in stems.split()):
+        by_letter.setdefault(stem[0], []).append(stem[1:])
+    return "|".join(f"{re.escape(first)}(?:{'|'.join(map(re.escape, rest))})" for first, rest in sorted(by_letter.items()))
+
+
+_STEM = re.compile(rf"[ (\[\"“/](?:{_grouped(_STEMS)}|from (?:the )?{CITED})")
 """Where a trigger may start, in lower-case text with a blank before it."""
 
 _TRIGGER = re.compile(
@@ -41,13 +51,12 @@ _TRIGGER = re.compile(
     r"|(?P<courtesy>\bcourtesy\b|\bcortes[ií]a\b|\b(?:kindly|generously|graciously) (?:provided|supplied|contributed)\b)"
     r"|(?P<published>\b(?:originally|previously|first) (?:published|appeared|printed)\b)"
     r"|(?P<source>\b(?:sources?|fonte|fuente|quelle)\s*:)"
-    r"|(?P<credit>\b(?:image|photo\w*|picture|illustration|artwork|drawing|map)s?\s+(?:credits?|sources?)\b"
-    r"|\bfigure credits?\b|\bd['’]après\s+\w|\bidentical to the (?:original|copyrighted)\b)"
+    r"|(?P<credit>\bcredits?\b|\bd['’]après\s+\w|\bidentical to the (?:original|copyrighted)\b)"
     r"|(?P<copyright>©|\bcopyright\b)"
     r"|(?P<licence>\bcreative commons\b|\bcc[ -]by\b)"
     r"|(?P<place>\bwiki(?:media|pedia|commons)\b|\bpixabay\b|\bflickr\b|\bshutterstock\b|\bopenstreetmap\b|\bphylopic\b"
     r"|\bservier\b|\bfreepik\b)"
-    r"|(?P<origin>\bfrom\b)",
+    r"|(?P<origin>\(?\bfrom\b)",
     re.IGNORECASE,
 )
 
@@ -69,7 +78,7 @@ _WITHIN = r"(?:(?!\.\s+[A-Z(])[^;])"
 """Any character up to the end of the clause; a point within initials or "ref." does not end it."""
 
 _STRONG = re.compile(
-    rf"{_WITHIN}{{0,60}}?(?i:\b(?:from|after|of|based on|according to|following|nach|aus|d[eoa]s?|del|du|des|d['’]|da|dal\w*)(?!\w))"
+    rf"{_WITHIN}{{0,60}}?(?i:\b(?:from|after|of|based on|according to|following|nach|aus|d[eoa]s?|del|du|des|d['’]|dal\w*)(?!\w))"
     rf"(?:{_WITHIN}{{0,80}}?{_SOURCE}|\s+(?:the |an? )?(?:{_NAME}|[\"“‘'\[]))"
 )
 _WORDS = rf"\s*(?:[\w'’\-]+,?\s+){{0,4}}?[\[(\"“‘]?{_SOURCE}"
@@ -112,7 +121,7 @@ _GIVEN_THINGS = re.compile(
     re.IGNORECASE,
 )
 _FOREIGN_COPYRIGHT = re.compile(
-    rf"\s*(?!(?:the\s+)?authors?\b)[^.;]{{0,40}}(?:{_YEAR}|\b(?:ltd|inc|press|publish\w*|society|elsevier|springer|wiley|ieee|acs|aaas"
+    rf"(?!\s*(?:the\s+)?authors?\b)[^.;]{{0,40}}(?:{_YEAR}|\b(?:ltd|inc|press|publish\w*|society|elsevier|springer|wiley|ieee|acs|aaas"
     r"|google|openstreetmap)\b)",
     re.IGNORECASE,
 )
@@ -125,11 +134,9 @@ def is_reprint(text: str, *, rights: bool = False) -> bool:
 
     `text` may hold `CITED` marks. In a rights note (`rights`), copyright and licence alone are no such credit.
     """
-    lowered = f" {text.lower()}"
-    if len(lowered) != len(text) + 1:  # a few capitals grow when lowered
-        lowered = f" {text}"
+    lowered = " " + text.replace("İ", "I").lower()  # the one letter that would grow
     for stem in _STEM.finditer(lowered):
-        trigger = _TRIGGER.match(text, stem.start())
+        trigger = _TRIGGER.match(text, stem.start())  # the text lacks the blank in front: this is behind the lead
         kind = trigger.lastgroup if trigger else None
         if trigger and kind and not (rights and kind in _MERE_RIGHTS) and _CHECKS[kind](text, trigger):
             return True
@@ -185,7 +192,10 @@ def _source(text: str, trigger: re.Match[str]) -> bool:
 
 
 def _credit(text: str, trigger: re.Match[str]) -> bool:
-    return re.match(r"\s*:?\s*(?:the |own|authors?)", text[trigger.end():], re.IGNORECASE) is None or "après" in trigger[0]
+    if not trigger[0].lower().startswith("credit"):
+        return True
+    named = text[trigger.end():trigger.end() + 1] == ":" or _PICTURES.search(_before(text, trigger, 20)) is not None
+    return named and _OWN.match(text, trigger.end() + 1) is None
 
 
 def _copyright(text: str, trigger: re.Match[str]) -> bool:
@@ -202,7 +212,7 @@ def _place(text: str, trigger: re.Match[str]) -> bool:
 
 def _origin(text: str, trigger: re.Match[str]) -> bool:
     """ "Diagram … from ref. 60", "(from Smith et al.)"; not "data from ref. 60"."""
-    if _BRACKETED.match(text, trigger.start()):
+    if _BRACKETED.match(text, trigger.end() - len("from")):
         return True
     before = _before(text, trigger, 50)
     return (_ORIGIN.match(text, trigger.end()) is not None and _PICTURES.search(before) is not None

@@ -108,10 +108,10 @@ def raw_text(element: Element, kinds: _Kinds) -> str:
     """Text of an element with its white space as it is, but for the blanks that part blocks."""
     if len(element) == 0:
         return element.text or ""
-    if not any([kinds[inside.tag] for inside in element.iterdescendants()]):
+    if not any(kinds[inside.tag] for inside in element.iterdescendants()):
         text: str = etree.tostring(element, encoding="unicode", method="text", with_tail=False)
         return text
-    if _blank(element.text) and all([kinds[child.tag] == _APART and _blank(child.tail) for child in element]):
+    if _blank(element.text) and all(kinds[child.tag] == _APART and _blank(child.tail) for child in element):
         return " ".join([raw_text(child, kinds) for child in element])
     return text_of(inner(serialized(element)), kinds)
 

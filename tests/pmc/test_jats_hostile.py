@@ -1,0 +1,161 @@
+"""Broken and hostile files: each ends in an article or in a reason, and nothing outside the file is ever read."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pmcoa_build.errors import UnitLost
+from pmcoa_build.pmc.jats import parse_article, to_parse_record
+
+XLINK = "xmlns:xlink='http://www.w3.org/1999/xlink' xmlns:mml='http://www.w3.org/1998/Math/MathML'"
+META = "<article-meta><article-id pub-id-type='pmcid'>PMC1</article-id></article-meta>"
+
+
+def document(body: str, *, after: str = "", meta: str = META, head: str = "<?xml version='1.0' encoding='UTF-8'?>") -> bytes:
+    return f"{head}<article {XLINK}><front>{meta}</front><body>{body}</body>{after}</article>".encode()
+
+
+def reason(xml: bytes) -> str:
+    with pytest.raises(UnitLost) as lost:
+        parse_article(xml)
+    return lost.value.reason.code
+
+
+BODY = "<fig id='f'><caption><p>{}</p></caption></fig>"
+WHOLE = document(BODY.format("A caption with µ."))
+LAUGHS = "<!ENTITY l0 'lol'>" + "".join(f"<!ENTITY l{n} '{f'&l{n - 1};' * 10}'>" for n in range(1, 10))
+
+
+@pytest.mark.parametrize(
+    ("xml", "code"),
+    [
+        (b"", "xml-empty"),
+        (b" \r\n\t ", "xml-empty"),
+        (b"\xef\xbb\xbf \n", "xml-empty"),
+        (WHOLE[:-60], "xml-malformed"),
+        (WHOLE[:WHOLE.index("µ".encode()) + 1], "xml-malformed"),
+        (WHOLE + WHOLE, "xml-malformed"),
+        (WHOLE.replace(b"A cap", b"\0\0A cap"), "xml-malformed"),
+        (WHOLE.replace(b"A cap", b"\x0b cap"), "xml-malformed"),
+        (WHOLE.replace(b"A cap", b"&#xD800; cap"), "xml-malformed"),
+        (WHOLE.replace("µ".encode(), b"\xb5"), "xml-malformed"),
+        (WHOLE.replace(b"UTF-8", b"x-unknown"), "xml-malformed"),
+        (WHOLE.replace(b"A cap", b"&nbsp;cap"), "xml-malformed"),
+        (WHOLE.replace(b"<p>", b"<p><no:math/>"), "xml-malformed"),
+        (WHOLE.replace(b"A cap", b"<italic>" * 20_000 + b"deep" + b"</italic>" * 20_000), "xml-malformed"),
+        (WHOLE.replace(b"<fig ", b"<fig rights='" + b"x" * 10_500_000 + b"' "), "xml-malformed"),
+        (WHOLE.replace(b"A cap", b"x" * 50_000_000), "xml-malformed"),
+        (gzip.compress(WHOLE), "xml-malformed"),
+        (b"\xff\xd8\xff\xe0" + bytes(range(256)), "xml-malformed"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "xml-malformed"),
+        (b"<!DOCTYPE html><html><head><script>if(a<b&&c){}</script></head><body>403<br></body></html>", "xml-malformed"),
+        (b"<html><body><article><h1>403</h1></article></body></html>", "xml-not-jats"),
+        (b"<OAI-PMH xmlns='http://www.openarchives.org/OAI/2.0/'><error code='idDoesNotExist'>no</error></OAI-PMH>",
+         "xml-not-jats"),
+        (document(BODY.format("&l9;"), head=f"<!DOCTYPE article [{LAUGHS}]>"), "xml-entity"),
+        (document(BODY.format("&a;" * 20_000), head=f"<!DOCTYPE article [<!ENTITY a '{'A' * 50_000}'>]>"), "xml-entity"),
+        (document(BODY.format("&a;"), head="<!DOCTYPE article [<!ENTITY a '&b;'><!ENTITY b '&a;'>]>"), "xml-entity"),
+        (b"<pmc-articleset><article><!--The publisher of this article does not allow downloading of the full text in XML "
+         b"form.--><front><article-meta><article-id pub-id-type='pmc'>2</article-id><abstract/></article-meta></front>"
+         b"</article></pmc-articleset>", "no-fulltext"),
+        (b"<article><front><article-meta/></front></article>", "no-fulltext"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_lost_with_its_reason(xml: bytes, code: str) -> None:
+    assert reason(xml) == code
+
+
+def test_front_with_abstract_alone_is_an_article() -> None:
+    xml = b"<article><front><article-meta><abstract><p>x</p></abstract></article-meta></front></article>"
+    assert parse_article(xml).figures == []
+
+
+def test_no_fulltext_names_the_article() -> None:
+    record = to_parse_record("x", b"<article><front><article-meta><article-id pub-id-type='pmc'>2</article-id></article-meta>"
+                                  b"</front></article>")
+    assert record["error"] == "no-fulltext: PMC2"
+
+
+def test_legal_internal_entities_lose_no_text() -> None:
+    head = "<!DOCTYPE article [<!ENTITY j 'PLoS &#38;#38; co'><!ENTITY pre 'pone.1'><!ENTITY t 'a <italic>b</italic>'>]>"
+    xml = document("<fig id='f'><caption><p>From &j;, &t; c.</p></caption><graphic xlink:href='&pre;.g001'/></fig>", head=head)
+    (found,) = parse_article(xml).figures
+    assert (found.caption, found.graphics) == ("From PLoS & co, a b c.", ["pone.1.g001"])
+
+
+def test_character_names_of_an_unread_dtd() -> None:
+    head = ("<!DOCTYPE article PUBLIC '-//NLM//DTD Journal Publishing DTD v3.0 20080202//EN' 'journalpublishing3.dtd'>")
+    assert parse_article(document(BODY.format("5&nbsp;&micro;m &rsquo; &amp; end"), head=head)).figures[0].caption == (
+        "5 µm ’ & end")
+    assert reason(document(BODY.format("5 &nosuchname; m"), head=head)) == "xml-entity"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "iso-8859-1"])
+def test_other_encodings(encoding: str) -> None:
+    xml = document(BODY.format("Café 5 µm"), head=f"<?xml version='1.0' encoding='{encoding}'?>").decode().encode(encoding)
+    assert parse_article(xml).figures[0].caption == "Café 5 µm"
+
+
+def test_nothing_external_is_ever_read(tmp_path: Path) -> None:
+    """A listening server gets no connection and a canary file is never quoted, whatever the DOCTYPE asks for."""
+    canary = tmp_path / "canary.txt"
+    canary.write_text("CANARY")
+    (tmp_path / "canary.dtd").write_text("<!ENTITY leak 'CANARY'>")
+    connections: list[object] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        listener = threading.Thread(target=_accept, args=(server, connections))
+        listener.start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        asking = [
+            f"<!DOCTYPE article [<!ENTITY leak SYSTEM '{canary.as_uri()}'>]>",
+            f"<!DOCTYPE article [<!ENTITY leak SYSTEM '{url}/x'>]>",
+            f"<!DOCTYPE article [<!ENTITY % d SYSTEM '{(tmp_path / 'canary.dtd').as_uri()}'> %d;]>",
+            f"<!DOCTYPE article [<!ENTITY % d SYSTEM '{url}/x.dtd'> %d;]>",
+            f"<!DOCTYPE article SYSTEM '{url}/x.dtd'>",
+            f"<!DOCTYPE article SYSTEM '{(tmp_path / 'canary.dtd').as_uri()}'>",
+        ]
+        for head in asking:
+            assert reason(document(BODY.format("Before &leak; after."), head=head)) == "xml-entity"
+            assert reason(document("<fig id='f'><graphic xlink:href='&leak;'/></fig>", head=head)) == "xml-entity"
+        plain = document(BODY.format("A normal caption."), head=f"<!DOCTYPE article PUBLIC '-//NLM//DTD JATS' '{url}/j.dtd'>")
+        assert parse_article(plain).figures[0].caption == "A normal caption."
+        socket.create_connection(server.getsockname()).close()  # the listener's own end
+        listener.join(5)
+    assert len(connections) == 1
+
+
+def _accept(server: socket.socket, connections: list[object]) -> None:
+    """Count connections until the test's own one, which closes at once without a word."""
+    while True:
+        connection, _ = server.accept()
+        with connection:
+            connections.append(connection)
+            if not connection.recv(1):
+                return
+
+
+@given(st.binary(max_size=200), st.integers(0, len(WHOLE)), st.integers(0, 40))
+@settings(deadline=None, max_examples=200)
+def test_damage_ends_in_an_article_or_a_reason(noise: bytes, at: int, cut: int) -> None:
+    damaged = WHOLE[:at] + noise + WHOLE[at + cut:]
+    try:
+        json.dumps(to_parse_record("x", damaged)).encode()
+        parse_article(damaged)
+    except UnitLost as lost:
+        assert lost.reason.code.startswith(("xml-", "no-fulltext"))
+
+
+def test_many_figures_and_references_are_all_counted() -> None:
+    rids = [" ".join(f"f{(n + k) % 4000}" for k in range(25)) for n in range(4000)]
+    body = "".join(f"<p><xref ref-type='fig' rid='{rid}'>x</xref></p><fig id='f{n}'><caption><p>c</p></caption></fig>" for n, rid in enumerate(rids))
+    article = parse_article(document(body + "<p><xref ref-type='fig' rid='f1'>1</xref></p>"))
+    assert {f.xml_id: f.n_mentions for f in article.figures} == {f"f{n}": 25 + (n == 1) for n in range(4000)}
