@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from pmcoa_build.errors import PmcoaError, UsageError
-from stages import commands, tools
+from stages import commands, exchange, tools
 from stages.pipeline import NAMES
 
 Add = Callable[[argparse.ArgumentParser], None]
@@ -57,7 +57,7 @@ def _run(words: list[str]) -> int:
     choices = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
     for name in NAMES:
         choices.add_parser(name, help="a stage: python -m stages STAGE… SPEC")
-    for name, (function, add) in {**commands.COMMANDS, **tools.COMMANDS}.items():
+    for name, (function, add) in {**commands.COMMANDS, **exchange.COMMANDS, **tools.COMMANDS}.items():
         command = choices.add_parser(name, help=(function.__doc__ or "").splitlines()[0], description=function.__doc__)
         add(command)
         command.add_argument("--log-level", default="warning", choices=("debug", "info", "warning", "error"))
