@@ -66,7 +66,8 @@ def publish(
     """Publish the shards, in the order given, and return the DATASET_ID (16 hex digits, from the data alone).
 
     `attribution`: attribution.ATTRIBUTION; `funnel`: see card.render_card; `figures`: see gallery.render_gallery;
-    `reasons`: why units (panel, image or article ids) are not in it, by id, for removed.parquet.
+    `reasons`: why units (panel, image or article ids) are not in it, by id, for removed.parquet. A split without a row
+    is not in the dataset.
     """
     files = _named(shards)
     content = "".join(f"{path} {shard.sha256}\n" for path, shard in files)
@@ -128,11 +129,10 @@ def _panels(files: Sequence[Path]) -> pa.Table:
 
 
 def _named(shards: Sequence[ShardFile]) -> list[tuple[str, ShardFile]]:
-    """(path in the dataset, shard); empty files only where a split has no other."""
+    """(path in the dataset, shard), without empty files: `datasets` refuses a split that has no row."""
     named = []
-    for split in sorted({shard.split for shard in shards}, key=SPLITS.index):
-        own = [shard for shard in shards if shard.split == split]
-        kept = [shard for shard in own if shard.rows] or own[:1]
+    for split in SPLITS:
+        kept = [shard for shard in shards if shard.split == split and shard.rows]
         named += [(f"data/{split}-{i:05d}-of-{len(kept):05d}.parquet", shard) for i, shard in enumerate(kept)]
     return named
 

@@ -138,15 +138,15 @@ def test_without_hard_links_data_are_copied(
     assert len(rows_of(tmp_path / "dataset")) == 48
 
 
-def test_an_empty_split_keeps_a_file_an_empty_bucket_does_not(tmp_path: Path) -> None:
+def test_empty_files_are_not_published(tmp_path: Path) -> None:
     def shard(split: str, bucket: int, rows: int) -> publishing.ShardFile:
         return publishing.ShardFile(split, tmp_path / f"{split}{bucket}", rows, 1, "0")
 
-    sizes = [("test", 0, 0), ("test", 1, 0), ("train", 0, 0), ("train", 1, 5), ("train", 2, 1)]
+    sizes = [("test", 0, 0), ("test", 1, 0), ("train", 0, 0), ("train", 1, 5), ("train", 2, 1), ("validation", 0, 2)]
     shards = [shard(*size) for size in sizes]
     assert [(path, file.path.name) for path, file in publishing._named(shards)] == [
         ("data/train-00000-of-00002.parquet", "train1"), ("data/train-00001-of-00002.parquet", "train2"),
-        ("data/test-00000-of-00001.parquet", "test0"),
+        ("data/validation-00000-of-00001.parquet", "validation0"),
     ]  # fmt: skip
 
 
