@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from pmcoa_build.captions import clauses as cl
 from pmcoa_build.captions.clauses import Clauses, Span
-from pmcoa_build.captions.markers import Marker
+from pmcoa_build.captions.markers import CITES, Marker
 from pmcoa_build.captions.sequence import Sequence
 
 _PLURAL_VERB = re.compile(
@@ -69,7 +69,8 @@ class _Walk:
             return False
         if len(group) > 1 and group.issuperset(marker.labels):
             return True
-        return not marker.cited and (not self.leads or (first is None and marker.start > self.last_home))
+        cited = CITES.search(self.text, max(0, marker.start - 8), marker.start)
+        return cited is None and (not self.leads or (first is None and marker.start > self.last_home))
 
     def marked(self, start: int, end: int, markers: list[Marker], kind: str) -> None:
         homes = self.sequence.homes

@@ -30,8 +30,6 @@ class Marker(NamedTuple):
     """Stands at the start of a sentence, or evidently starts a clause."""
     extra: tuple[int, int] | None = None
     """What stands in the brackets beside the labels: "in red" of "(C, in red)"."""
-    cited: bool = False
-    """Follows a word that points to a panel rather than introducing it: "as in (A)", "than (B)"."""
 
 
 PREFIX = r"(?:(?:[Pp]anels?|[Ii]mages?|[Pp]arts?|[Ff]igs?\.?|[Ff]igures?|[Rr]ows?|[Cc]olumns?|[Pp]lates?)\s+)?"
@@ -43,6 +41,7 @@ _HEAD = re.compile(rf"\s*{PREFIX}({LIST})(?:\s*[,;:.]\s*\S|\s+(?:top|bottom|left
 _EXTRA_HEAD = re.compile(rf"\s*{PREFIX}{LIST}(?=[\s,;:.])")
 _TAIL = re.compile(rf"\s*\w\w.{{1,45}}[,;]\s*{PREFIX}({LIST})\s*$")
 _NOT_EXTRA = re.compile(r"[=<>\u2264\u2265%]|\bet al|^\s*n\s|\d{4}")
+_POSSIBLE = re.compile(r"\(?(?:[A-Za-z]\b|[A-Za-z]\d|[ivxA-Z][ivx]+\b|\d|(?:and|or|[Ii]n|[Ff]or|[Pp]anels?|[Pp]arts?|[Ii]mages?)\s)")
 _OPEN = re.compile(
     rf"(?:(?:and|or)\s+)?((?:[Ii]n\s+)?(?:[Pp]anels?|[Pp]arts?|[Ii]mages?)\s+)?\(?({LIST})"
     rf"(?:\s*(?:[.:|]|\))(?:\s*[.,:])?(?=\s|$|[A-Z(])|\s?[{DASHES}](?=\s)|(\s*,)(?=\s))"
@@ -171,6 +170,8 @@ def _opens_unmarked(text: str, start: int, end: int) -> bool:
 
 def _at_starts(text: str, starts: list[int]) -> Iterator[Marker]:
     for start in starts:
+        if not _POSSIBLE.match(text, start):
+            continue
         match = _OPEN.match(text, start)
         if match:
             comma, worded = match[3] is not None, match[1] is not None
@@ -200,6 +201,20 @@ def _elsewhere(text: str) -> Iterator[Marker]:
     for match in _INNER.finditer(text):
         strength = 0.6 if text[max(0, match.start() - 3) : match.start()].rstrip()[-1:] == ";" else 0.4
         yield Marker(match.start(1), match.end(), lb.parse_list(match[1]), "inner", strength, False)
+    if text.count(")") > text.count("("):
+        yield from _half_brackets(text)
+    for match in _WORD.finditer(text) if "anel" in text else ():
+        aside = match[1][0] in "Ii"
+        yield Marker(match.start(), match.end(), lb.parse_list(match[2]), "mention" if aside else "word", 0.7, False)
+    for match in _BARE_INNER.finditer(text):
+        yield Marker(match.start(1), match.end(1), lb.parse_list(match[1]), "bare", 0.35, False)
+    for match in _BARE_LIST.finditer(text):
+        yield Marker(match.start(1), match.end(1), lb.parse_list(match[1]), "bare", 0.5, False)
+    for match in _MENTION.finditer(text):
+        yield Marker(match.start(), match.end(1), lb.parse_list(match[1]), "mention", 0.2, False)
+
+
+def _half_brackets(text: str) -> Iterator[Marker]:
     for match in _RPAREN.finditer(text):
         if text.rfind("(", 0, match.start()) > text.rfind(")", 0, match.start()):
             continue  # the end of a bracket
@@ -207,21 +222,16 @@ def _elsewhere(text: str) -> Iterator[Marker]:
         yield Marker(match.start(), match.end(), lb.parse_list(match[1]), "rparen", 0.85 if opens else 0.6, opens)
     for match in _GLUED.finditer(text):
         yield Marker(match.start(1), match.end(1) + 1, (match[1],), "rparen", 0.7, True)
-    for match in _WORD.finditer(text):
-        aside = match[1][0] in "Ii"
-        yield Marker(match.start(), match.end(), lb.parse_list(match[2]), "mention" if aside else "word", 0.7, False)
-    for match in _BARE_INNER.finditer(text):
-        yield Marker(match.start(1), match.end(1), lb.parse_list(match[1]), "bare", 0.35, False)
-    for match in _BARE_LIST.finditer(text):
-        yield Marker(match.start(1), match.end(1), lb.parse_list(match[1]), "bare", 0.5, False)
+
+
+def _unpunctuated(text: str) -> Iterator[Marker]:
+    """Letters that only their sequence can make markers, looked for where the first label has no surer form."""
     for match in _BARE_UPPER.finditer(text):
         yield Marker(match.start(1), match.end(1), lb.parse_list(match[1]), "bare", 0.3, False)
     for match in _LOOSE_LIST.finditer(text):
         yield Marker(match.start(1), match.end(), lb.parse_list(match[1]), "open", 0.85, True)
     for match in _LOOSE.finditer(text):
         yield Marker(match.start(1), match.end(), (match[1],), "loose", 0.25, False)
-    for match in _MENTION.finditer(text):
-        yield Marker(match.start(), match.end(1), lb.parse_list(match[1]), "mention", 0.2, False)
 
 
 def candidates(text: str, starts: list[int]) -> list[Marker]:
@@ -229,8 +239,9 @@ def candidates(text: str, starts: list[int]) -> list[Marker]:
     found = list(_in_brackets(text, starts))
     found += _at_starts(text, starts)
     found += _elsewhere(text)
+    if not any(m.strength >= 0.8 and m.labels[:1] in (("A",), ("a",)) for m in found):
+        found += _unpunctuated(text)
     found = [m for m in found if m.labels and (m.opens or m.style in ("paren", "extra") or text[m.start] in "([" or not _CITED.search(text, max(0, m.start - 14), m.start))]
-    found = [m if m.opens else m._replace(cited=bool(CITES.search(text, max(0, m.start - 8), m.start))) for m in found]
     kept: list[Marker] = []
     for marker in sorted(found, key=lambda m: (m.start, -m.strength)):
         if kept and marker.start < kept[-1].end:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from pmcoa_build.captions.labels import base, rank
@@ -43,6 +44,7 @@ def believe(markers: list[Marker]) -> Sequence:
     return _settle(markers, best[1])
 
 
+@lru_cache(maxsize=4096)
 def _place(label: str, kind: str) -> int:
     """Rank of a label; sub-labels ("A1") at the place of their letter."""
     place = rank(label, kind)
