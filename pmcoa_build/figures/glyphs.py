@@ -20,8 +20,8 @@ CLASSES = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 SIDE = 32
 _INNER = 24
-_DARK, _LIGHT = (90, 150), (215, 150)
-_MIN_HEIGHT = 6
+_DARK, _LIGHT = (60, 110, 160), (238, 205, 150)
+_MIN_HEIGHT = 5
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,10 @@ def _with_dots(parts: np.ndarray, letters: np.ndarray) -> np.ndarray:
 
 
 def _crowding(letters: np.ndarray, parts: np.ndarray) -> np.ndarray:
-    """How many glyph-like components stand right beside each letter, within 0.7 of its height; brackets don't count."""
+    """How many glyph-like components stand right beside each letter, within 0.7 of its height; brackets don't count.
+
+    One right above or below, as in a word written upwards, counts 0.7.
+    """
     heights, widths = parts[:, 3] - parts[:, 1], parts[:, 2] - parts[:, 0]
     h = (letters[:, 3] - letters[:, 1])[:, None]
     overlap = np.minimum(letters[:, None, 3], parts[None, :, 3]) - np.maximum(letters[:, None, 1], parts[None, :, 1])
@@ -95,7 +98,11 @@ def _crowding(letters: np.ndarray, parts: np.ndarray) -> np.ndarray:
     beside = (overlap > 0.4 * np.minimum(h, heights)) & (gap >= -1) & (gap < 0.7 * h)
     alike = (heights > 0.45 * h) & (heights < 2.2 * h) & (widths < 3 * h)
     bracket = (widths < 0.45 * h) & (heights > 1.1 * h)
-    return (beside & alike & ~bracket).sum(axis=1)
+    overlap = np.minimum(letters[:, None, 2], parts[None, :, 2]) - np.maximum(letters[:, None, 0], parts[None, :, 0])
+    gap = np.maximum(parts[None, :, 1] - letters[:, None, 3], letters[:, None, 1] - parts[None, :, 3])
+    stacked = (overlap > 0.6 * np.minimum(letters[:, 2] - letters[:, 0], h[:, 0])[:, None])
+    stacked &= (gap >= 0) & (gap < 0.3 * h) & (widths > 0.5 * h) & (widths < 1.5 * h) & (heights > 0.4 * h)
+    return (beside & alike & ~bracket).sum(axis=1) + 0.7 * (stacked & (heights < 1.5 * h)).sum(axis=1)
 
 
 def _stands_out(mask: np.ndarray, boxes: np.ndarray) -> np.ndarray:
@@ -108,7 +115,7 @@ def _stands_out(mask: np.ndarray, boxes: np.ndarray) -> np.ndarray:
         return np.asarray(table[y1, x1] - table[y0, x1] - table[y1, x0] + table[y0, x0])
 
     x0, y0, x1, y1 = boxes[:, :4].T
-    pad = np.maximum(2, (0.22 * (y1 - y0)).astype(np.int64))
+    pad = np.maximum(2, (0.12 * (y1 - y0)).astype(np.int64))
     a0, b0 = np.maximum(x0 - pad, 0), np.maximum(y0 - pad, 0)
     a1, b1 = np.minimum(x1 + pad, width), np.minimum(y1 + pad, height)
     ring = count(a0, b0, a1, b1) - count(x0, y0, x1, y1)
@@ -150,6 +157,16 @@ def _unlike(boxes: np.ndarray, light: np.ndarray) -> np.ndarray:
     return np.array(kept, dtype=np.int64)
 
 
+def _inside_another(boxes: np.ndarray, light: np.ndarray) -> np.ndarray:
+    """True for a box within one of the other polarity and not much larger: the hole of a letter."""
+    if not len(boxes):
+        return np.zeros(0, bool)
+    inner, outer = boxes[:, None], boxes[None]
+    within = (inner[..., :2] >= outer[..., :2]).all(axis=2) & (inner[..., 2:] <= outer[..., 2:]).all(axis=2)
+    within &= (outer[..., 3] - outer[..., 1]) < 3 * (inner[..., 3] - inner[..., 1])
+    return np.asarray((within & (light[:, None] != light[None])).any(axis=1))
+
+
 def find_glyphs(grey: np.ndarray) -> Glyphs:
     """Read every lone glyph of a grey figure (uint8, H x W)."""
     tallest = int(np.clip(0.07 * max(grey.shape), 24, 90))
@@ -159,6 +176,7 @@ def find_glyphs(grey: np.ndarray) -> Glyphs:
     crowded = np.concatenate([crowd for _, crowd, _ in found])
     light = np.concatenate([np.full(len(rows), flag) for rows, _, flag in found])
     kept = _unlike(boxes, light)
+    kept = kept[~_inside_another(boxes[kept], light[kept])]
     boxes, crowded, light = boxes[kept], crowded[kept], light[kept]
     patches = [glyph_patch(grey, box, bool(flag)) for box, flag in zip(boxes, light, strict=True)]
     return Glyphs(boxes, light, read_patches(np.array(patches).reshape(-1, SIDE, SIDE)), crowded)

@@ -10,6 +10,8 @@ from pmcoa_build.figures.boxes import Box
 
 _INK = 26
 """Largest channel difference from the paper that still counts as paper: JPEG rings and faint shadows stay below it."""
+_TINT, _TINT_SIDE = 5, 9
+"""Fainter differences count as ink where they fill squares of so many pixels: the tinted ground of a panel."""
 _EDGE = 40
 """Grey step between neighbouring pixels that counts as an edge: abutting pictures differ by more along their seam."""
 
@@ -70,7 +72,10 @@ def read_page(rgb: np.ndarray) -> Page:
     grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
     paper = tuple(float(v) for v in paper_colour(rgb))
     away = cv2.absdiff(rgb, np.full_like(rgb, np.array(paper, np.uint8)))
-    ink = away.max(axis=2) > _INK
+    most = away.max(axis=2)
+    square = np.ones((_TINT_SIDE, _TINT_SIDE), np.uint8)
+    tint = cv2.morphologyEx((most >= _TINT).view(np.uint8), cv2.MORPH_OPEN, square)
+    ink = (most > _INK) | (tint > 0)
     ink_sum = cv2.integral(ink.view(np.uint8), sdepth=cv2.CV_32S)
     height, width = grey.shape
     down, along = np.zeros((height + 1, width), np.int32), np.zeros((height, width + 1), np.int32)

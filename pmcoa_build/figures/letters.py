@@ -70,14 +70,14 @@ def _probability(probs: np.ndarray, letter: str, upper: bool) -> np.ndarray:
 
 
 def _clear_left(page: Page, glyphs: Glyphs) -> np.ndarray:
-    """-1 for a glyph on paper with ink close to its left at its own height (a word of a plot, an axis), else 0."""
+    """-1 for a glyph on paper with ink left of it at its own height (a word, an axis; a bracket is nearer), else 0."""
     out = np.zeros(len(glyphs))
     for row, (x0, y0, x1, y1) in enumerate(glyphs.boxes.tolist()):
         if glyphs.light[row]:
             continue
         h = y1 - y0
         around = page.count((max(x0 - h // 3, 0), max(y0 - h // 3, 0), x1, y0)) > 0.5 * (x1 - x0 + h // 3) * (h // 3)
-        left = (max(x0 - 2 * h, 0), y0, max(x0 - max(h // 6, 2), 0), y1)
+        left = (max(x0 - 2 * h, 0), y0, max(x0 - (3 * h) // 4, 0), y1)
         out[row] = 0.0 if around or page.count(left) == 0 else -1.0
     return out
 
