@@ -171,7 +171,7 @@ def webdataset_rate(table: pa.Table, size: int) -> float:
         data.mkdir(parents=True)
         with (data / "train-00000-of-00001.parquet").open("wb") as sink:
             ours(table, sink)
-        export_webdataset(data.parent, Path(folder) / "out")
+        export_webdataset(data.parent, Path(folder) / "warm")
         start = time.perf_counter()
         export_webdataset(data.parent, Path(folder) / "out")
         return round(size / (time.perf_counter() - start) / 1e6, 1)
@@ -194,6 +194,7 @@ def main() -> None:
         "uncompressed_mb_s": leanest, "ours_of_uncompressed": round(mine / leanest, 2),
         "pyarrow_mb_s": variants, "text_chunks_shared_after_update": shared_after_update(table),
         "us_per_pair": {str(n): cost_per_pair(n) for n in (1000, 10_000, 100_000)},
+        "rows_per_cpu_s": round(pairs / (size / mine / 1e6)),
         "webdataset_mb_s": webdataset_rate(table, size),
     }))
 

@@ -27,11 +27,12 @@ def export_webdataset(dataset: Path, out: Path) -> int:
     """One tar a Parquet file, `<split>-00000.tar`: samples of .jpg (or .png), .txt (subcaption), .json (all columns).
 
     Keys are made from the panel id and have no dot. `dataset`: the published folder. Returns the number of samples.
-    Raises UsageError where `dataset` is no dataset folder.
+    Raises UsageError where `dataset` is no dataset folder, or `out` is not empty.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    files = _files(dataset)
+    _empty(out)
     count = 0
-    for split, number, file in _files(dataset):
+    for split, number, file in files:
         temporary = out / f"{split}-{number:05d}.tar.tmp~"
         with tarfile.open(temporary, "w", format=tarfile.USTAR_FORMAT) as tar:
             for row, image in _rows(file):
@@ -49,10 +50,11 @@ def export_jsonl(dataset: Path, out: Path) -> int:
     """train.jsonl, valid.jsonl, test.jsonl and images/, in the form of https://huggingface.co/datasets/axiong/pmc_oa.
 
     A line: {"image": "PMC212319_Fig3_4.jpg", "caption": subcaption, …all other columns but caption as figure_caption}.
-    Returns the number of lines. Raises UsageError where `dataset` is no dataset folder.
+    Returns the number of lines. Raises UsageError where `dataset` is no dataset folder, or `out` is not empty.
     """
-    (out / "images").mkdir(parents=True, exist_ok=True)
-    files = list(_files(dataset))
+    files = _files(dataset)
+    _empty(out)
+    (out / "images").mkdir()
     count = 0
     for split, title in _JSONL_SPLITS.items():
         temporary = out / f"{title}.jsonl.tmp~"
@@ -98,13 +100,18 @@ def _figure_name(figure: str) -> str:
     return f"PMC{pmcid}{f'v{version}' if version > 1 else ''}_{plain}"
 
 
-def _files(dataset: Path) -> Iterator[tuple[str, int, Path]]:
+def _empty(out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    if any(out.iterdir()):
+        raise UsageError(f"{out} is not empty: name a new folder, so that no file of another export stays among these.")
+
+
+def _files(dataset: Path) -> list[tuple[str, int, Path]]:
+    """(split, number, path) of the data files."""
     found = sorted((dataset / "data").glob("*-of-*.parquet"))
     if not found:
         raise UsageError(f"{dataset} is not a published dataset: it has no data/*.parquet; run `publish` first.")
-    for file in found:
-        split, number, *_ = file.name.split("-")
-        yield split, int(number), file
+    return [(file.name.split("-")[0], int(file.name.split("-")[1]), file) for file in found]
 
 
 def _rows(file: Path) -> Iterator[tuple[dict[str, Any], bytes]]:

@@ -26,6 +26,7 @@ from pmcoa_build.dataset.croissant import croissant
 from pmcoa_build.dataset.gallery import render_gallery
 from pmcoa_build.dataset.groups import SPLITS
 from pmcoa_build.dataset.stats import statistics
+from pmcoa_build.errors import UsageError
 
 REMOVED = pa.schema([
     pa.field("panel_id", pa.string(), nullable=False),
@@ -67,14 +68,17 @@ def publish(
 
     `attribution`: attribution.ATTRIBUTION; `funnel`: see card.render_card; `figures`: see gallery.render_gallery;
     `reasons`: why units (panel, image or article ids) are not in it, by id, for removed.parquet. A split without a row
-    is not in the dataset.
+    is not in the dataset. Raises UsageError where `<out>/dataset` is something else than a published dataset.
     """
+    link = out / "dataset"
+    if link.exists() and not link.is_symlink():
+        raise UsageError(f"{link} was not made by `publish` (it is no link): move it away and run again.")
     files = _named(shards)
     content = "".join(f"{path} {shard.sha256}\n" for path, shard in files)
     dataset_id = hashlib.sha256(content.encode()).hexdigest()[:16]
     target = out / f"dataset-{dataset_id}"
     counts = statistics((shard.split, shard.path) for _, shard in files)
-    removed = removed_rows(out / "dataset", [shard.path for _, shard in files], reasons, snapshot_date)
+    removed = removed_rows(link, [shard.path for _, shard in files], reasons, snapshot_date)
     causes = dict(sorted(Counter(removed["reason"].to_pylist()).items()))
     licences = [url for url in pc.unique(attribution["license_url"]).to_pylist() if url]
     described = croissant(
@@ -94,7 +98,7 @@ def publish(
         _move_in(work, target)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    _switch(out / "dataset", target)
+    _switch(link, target)
     return dataset_id
 
 

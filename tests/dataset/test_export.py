@@ -74,8 +74,8 @@ def test_other_formats_become_png(tmp_path: Path, tables: dict[str, pa.Table], p
     (tmp_path / "gif" / "data").mkdir(parents=True)
     image = pa.array([{"bytes": buffer.getvalue(), "path": "x.gif"}], schema.IMAGE)
     write_shard(tmp_path / "gif" / "data" / "test-00000-of-00001.parquet", row, lambda _: image)
-    export_webdataset(tmp_path / "gif", tmp_path)
-    sample = next(iter(samples(tmp_path / "test-00000.tar").values()))
+    export_webdataset(tmp_path / "gif", tmp_path / "out")
+    sample = next(iter(samples(tmp_path / "out" / "test-00000.tar").values()))
     assert Image.open(io.BytesIO(sample["png"])).size == (32, 48)
 
 
@@ -98,6 +98,14 @@ def test_names_are_safe_and_unique(one: str, other: str) -> None:
         assert len(make(one)) < 100
         assert all(c.isascii() and (c.isalnum() or c in "-_") for c in make(one))
         assert (make(one) == make(other)) == (one == other)
+
+
+def test_nothing_is_mixed_with_what_lies_there(published: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "train-00009.tar").touch()
+    for export in (export_jsonl, export_webdataset):
+        with pytest.raises(UsageError, match="is not empty"):
+            export(published, tmp_path / "out")
 
 
 def test_a_folder_without_data_is_a_usage_error(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from pmcoa_build.dataset import publish as publishing
 from pmcoa_build.dataset.attribution import ATTRIBUTION
+from pmcoa_build.errors import UsageError
 
 Tables = dict[str, pa.Table]
 PutUp = Callable[..., str]
@@ -136,6 +137,13 @@ def test_without_hard_links_data_are_copied(
     monkeypatch.setattr(publishing.os, "link", refuses)
     put_up(tables, tmp_path)
     assert len(rows_of(tmp_path / "dataset")) == 48
+
+
+def test_a_folder_of_the_users_is_not_replaced(tables: Tables, put_up: PutUp, tmp_path: Path) -> None:
+    (tmp_path / "dataset").mkdir()
+    with pytest.raises(UsageError, match="move it away"):
+        put_up(tables, tmp_path)
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("dataset")] == ["dataset"]
 
 
 def test_empty_files_are_not_published(tmp_path: Path) -> None:
