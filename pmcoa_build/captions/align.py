@@ -43,9 +43,7 @@ class Paired:
     confidence: float
 
 
-def pair(
-    panels: Sequence[PanelView], split: SplitCaption, caption: str, *, width: int, height: int
-) -> list[Paired]:
+def pair(panels: Sequence[PanelView], split: SplitCaption, caption: str, *, width: int, height: int) -> list[Paired]:
     """One `Paired` for each panel, in the same order. `panels` come in reading order; `split` is of `caption`;
     `width` and `height` of the figure in pixels."""
     labels = split.labels
@@ -58,10 +56,14 @@ def pair(
         return [_lone(panels[0], split, caption)]
     ranks = _assign(panels, labels)
     even = len(panels) == len(labels)
-    return [_paired(p, rank, split, caption, even) for p, rank in zip(panels, _inherit(panels, ranks, labels), strict=True)]
+    return [
+        _paired(p, rank, split, caption, even) for p, rank in zip(panels, _inherit(panels, ranks, labels), strict=True)
+    ]
 
 
-def correct(paired: Sequence[Paired], corrections: Sequence[Correction | None], split: SplitCaption) -> list[Paired | None]:
+def correct(
+    paired: Sequence[Paired], corrections: Sequence[Correction | None], split: SplitCaption
+) -> list[Paired | None]:
     """The pairs with a person's word over the machine's; None for a panel that is not wanted. A corrected label brings
     its clauses, unless the correction has a text of its own."""
     out: list[Paired | None] = []
@@ -75,7 +77,9 @@ def correct(paired: Sequence[Paired], corrections: Sequence[Correction | None], 
             text = correction.subcaption
             if text is None:
                 text = split.for_label(_named(label, split.labels) or "") or one.subcaption
-            out.append(replace(one, label=label, subcaption=text, preamble=split.preamble, method="corrected", confidence=1.0))
+            out.append(
+                replace(one, label=label, subcaption=text, preamble=split.preamble, method="corrected", confidence=1.0)
+            )
     return out
 
 
@@ -155,7 +159,9 @@ def _expected(panels: Sequence[PanelView], labels: Sequence[str]) -> list[float 
     return expected
 
 
-def _inherit(panels: Sequence[PanelView], ranks: list[int | None], labels: Sequence[str]) -> list[tuple[int | None, bool]]:
+def _inherit(
+    panels: Sequence[PanelView], ranks: list[int | None], labels: Sequence[str]
+) -> list[tuple[int | None, bool]]:
     """(place, own) of each panel: an unlabelled panel right of or below a lettered one, where there are more panels than
     labels, goes with it (a letter is printed once, on the first of its images)."""
     surplus = len(panels) > len(labels) and sum(rank is not None for rank in ranks) == len(labels)
@@ -171,10 +177,16 @@ def _inherit(panels: Sequence[PanelView], ranks: list[int | None], labels: Seque
 def _before(panels: Sequence[PanelView], ranks: Sequence[int | None], i: int) -> int | None:
     """The place of the nearest labelled panel to the left in the same row, else the nearest above."""
     x0, y0, x1, y1 = panels[i].box
-    left = [(x0 - p.box[0], r) for p, r in zip(panels, ranks, strict=True)
-            if r is not None and p.box[0] < x0 and min(y1, p.box[3]) - max(y0, p.box[1]) > 0.5 * (y1 - y0)]
-    above = [(y0 - p.box[1], r) for p, r in zip(panels, ranks, strict=True)
-             if r is not None and p.box[1] < y0 and min(x1, p.box[2]) - max(x0, p.box[0]) > 0.5 * (x1 - x0)]
+    left = [
+        (x0 - p.box[0], r)
+        for p, r in zip(panels, ranks, strict=True)
+        if r is not None and p.box[0] < x0 and min(y1, p.box[3]) - max(y0, p.box[1]) > 0.5 * (y1 - y0)
+    ]
+    above = [
+        (y0 - p.box[1], r)
+        for p, r in zip(panels, ranks, strict=True)
+        if r is not None and p.box[1] < y0 and min(x1, p.box[2]) - max(x0, p.box[0]) > 0.5 * (x1 - x0)
+    ]
     return min(left or above)[1] if left or above else None
 
 

@@ -90,13 +90,13 @@ class _Walk:
             self.generic.add(kind)
             self.out.give(self.current, start, end, self.text)
 
-
     def of_all(self) -> bool:
-        return len(self.current) > 1 and len(self.current) == len(self.sequence.labels)
+        """Would this go to every label, after each has a text?"""
+        return 1 < len(self.current) == len(self.sequence.labels) == len(self.out.of)
 
 
 def generic_kind(text: str, start: int) -> str:
-    """"scale", "statistics", "abbreviations" or "see" for sentences that usually speak of all panels; else ""."""
+    """ "scale", "statistics", "abbreviations" or "see" for sentences that usually speak of all panels; else ""."""
     for kind, pattern in cl.GENERIC.items():
         if pattern.match(text, start):
             return kind
@@ -226,7 +226,11 @@ def _shared_end(text: str, items: list[Span], start: int, end: int) -> int:
     longest = max(len(w) for w in words)
     if longest == 0:
         return end
-    if longest <= 3 and (longest == 1 or all(cl.VIEW.match(w[-1]) for w in words if w)) and all(cl.VIEW.match(w[-1]) for w in words if w):
+    if (
+        longest <= 3
+        and (longest == 1 or all(cl.VIEW.match(w[-1]) for w in words if w))
+        and all(cl.VIEW.match(w[-1]) for w in words if w)
+    ):
         return _after_words(text, start, end, longest)
     verb = _PLURAL_VERB.search(text, start, end)
     if verb and longest <= 12 and not any(_PLURAL_VERB.search(text, *item) for item in items):

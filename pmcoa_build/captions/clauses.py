@@ -10,23 +10,28 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from pmcoa_build.captions.markers import Marker
 from pmcoa_build.captions.sequence import Sequence
 
 Span = tuple[int, int]
 
-_VERB = (r"shows?|showed|showing|shown|demonstrat\w+|reveal\w*|indicat\w+|depict\w*|display\w*|represent\w*|illustrat\w+|"
-         r"confirm\w*|is|are|was|were|has|have|had|suggest\w*|exhibit\w*|present\w*|highlight\w*|compar\w+")
-_PREPOSITION = (r"in|of|by|with|without|from|for|on|at|to|via|between|after|before|during|under|using|against|through|into|"
-                r"over|as|per|versus|than|following")
-_JOINED = re.compile(rf"(?:[,:;(]|\b(?:{_PREPOSITION}|and|or|the|an?|either|both|show\w*|is|are|while|whereas|vs))\W*$", re.I)
+_VERB = (
+    r"shows?|showed|showing|shown|demonstrat\w+|reveal\w*|indicat\w+|depict\w*|display\w*|represent\w*|illustrat\w+|"
+    r"confirm\w*|is|are|was|were|has|have|had|suggest\w*|exhibit\w*|present\w*|highlight\w*|compar\w+"
+)
+_PREPOSITION = (
+    r"in|of|by|with|without|from|for|on|at|to|via|between|after|before|during|under|using|against|through|into|over|as|per|"
+    r"versus|than|following"
+)
+_JOINED = re.compile(
+    rf"(?:[,:;(]|\b(?:{_PREPOSITION}|and|or|the|an?|either|both|show\w*|is|are|while|whereas|vs))\W*$", re.I
+)
 _TRAILED = re.compile(rf"\s*(?:[,;.:)]|$|(?:and|or|vs|versus|while|whereas|{_VERB}|{_PREPOSITION})\b)")
 _NOTHING = re.compile(r"[\s.,;:)\]]*$")
 _CUT_LEFT = re.compile(r"(?:[\s,;:.)\]|\u2013\u2014]|-\s)*(?:(?:and|or)\b)?[\s,;:]*")
 _SPLIT = re.compile(r"(?:[,;]\s*(?:and|or|while|whereas|but)?|\b(?:and|or|while|whereas|but))\s+")
 _GOES_ON = re.compile(rf"\s*(?:{_VERB}|with|without|in|at|of|from|on|for|after|before)\b")
 PREPOSITION_END = re.compile(rf"\b(?:{_PREPOSITION})\s*$")
-_LEAD_IN = re.compile(rf"(?:\b(?:{_PREPOSITION}|and|{_VERB})\s+|[=:]\s*)(?:the\s+|an?\s+)?", re.I)
+_LEAD_IN = re.compile(rf"(?:\b(?:{_PREPOSITION}|and|{_VERB}|magnifications?|bars?)\s+|[=:]\s*)(?:the\s+|an?\s+)?", re.I)
 _SAYS = r"(?:are|is|were|was|represent\w*|indicat\w*|denot\w*|show\w*|express\w*|depict\w*|mark\w*|from|\u00b1|\+/-|sd|sem|p)"
 GENERIC = {
     "scale": re.compile(
@@ -55,8 +60,12 @@ GENERIC = {
     ),
 }
 """Kinds of sentence that usually speak of all panels when they stand at the end of a caption."""
-VIEW = re.compile(r"(?:\w+(?:al|ic|ed|ive|ous|ar|or|ior|ary|ine)|left|right|top|bottom|front|back|side|low|high|strong|weak|mild|WT|KO|"
-                  r"early|late|first|second|upper|lower|male|female)$", re.I)
+VIEW = re.compile(
+    r"(?:\w+(?:al|ic|ed|ive|ous|ar|or|ior|ary|ine)|left|right|top|bottom|front|back|side|low|high|strong|weak|mild|WT|KO|"
+    r"early|late|first|second|upper|lower|male|female)$",
+    re.I,
+)
+"""Words that qualify a noun which may stand behind the last item only: "(A) dorsal and (B) ventral views"."""
 
 
 @dataclass

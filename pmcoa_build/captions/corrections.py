@@ -47,7 +47,9 @@ def load_corrections(path: str | Path) -> Corrections:
             try:
                 correction = _parse(json.loads(line))
             except (ValueError, RecursionError) as error:
-                raise UsageError(f"Line {number} of the corrections file {path} is not a correction: {error}.") from error
+                raise UsageError(
+                    f"Line {number} of the corrections file {path} is not a correction: {error}."
+                ) from error
             corrections.setdefault(correction.image_id, []).append(correction)
     return corrections
 
@@ -61,20 +63,22 @@ def _parse(row: Any) -> Correction:
         raise ValueError(f"unknown key {unknown[0]!r}")
     box = row.get("box")
     if not isinstance(row.get("image_id"), str) or not row["image_id"]:
-        raise ValueError("\"image_id\" has to be a text")
+        raise ValueError('"image_id" has to be a text')
     if not isinstance(box, list) or len(box) != 4 or any(type(v) not in (int, float) for v in box):
-        raise ValueError("\"box\" has to be four numbers x0, y0, x1, y1")
+        raise ValueError('"box" has to be four numbers x0, y0, x1, y1')
     if not (box[0] < box[2] and box[1] < box[3]):
-        raise ValueError("\"box\" has no area")
+        raise ValueError('"box" has no area')
     for name in ("label", "subcaption"):
         if not isinstance(row.get(name), str | None):
             raise ValueError(f"{name!r} has to be a text")
     if not isinstance(row.get("drop", False), bool):
-        raise ValueError("\"drop\" has to be true or false")
+        raise ValueError('"drop" has to be true or false')
     if row.get("label") is None and row.get("subcaption") is None and not row.get("drop"):
-        raise ValueError("it corrects nothing: \"label\", \"subcaption\" or \"drop\" is missing")
+        raise ValueError('it corrects nothing: "label", "subcaption" or "drop" is missing')
     x0, y0, x1, y1 = (float(v) for v in box)
-    return Correction(row["image_id"], (x0, y0, x1, y1), row.get("label"), row.get("subcaption"), row.get("drop", False))
+    return Correction(
+        row["image_id"], (x0, y0, x1, y1), row.get("label"), row.get("subcaption"), row.get("drop", False)
+    )
 
 
 def match_corrections(corrections: Corrections, image_id: str, boxes: Sequence[Box]) -> list[Correction | None]:

@@ -36,12 +36,17 @@ PREFIX = r"(?:(?:[Pp]anels?|[Ii]mages?|[Pp]arts?|[Ff]igs?\.?|[Ff]igures?|[Rr]ows
 _PAREN = re.compile(r"[(\[\uff08]([^()\[\]\uff08\uff09]{1,60})[)\]\uff09]")
 _PURE = re.compile(rf"\s*{PREFIX}({LIST})\s*(?:panels?)?\s*[.:,;]?\s*$")
 _WORDED = re.compile(r"\s*[Pp]anels?\s")
-_HEAD = re.compile(rf"\s*{PREFIX}({LIST})(?:\s*[,;:.]\s*\S|\s+(?:top|bottom|left|right|upper|lower|middle|cent\w+|inset|"
-                   r"arrow\w*|panel\w*|and inset|in |\u00d7|black|white|red|blue|green)).*$", re.S)
+_HEAD = re.compile(
+    rf"\s*{PREFIX}({LIST})(?:\s*[,;:.]\s*\S|\s+(?:top|bottom|left|right|upper|lower|middle|cent\w+|inset|"
+    r"arrow\w*|panel\w*|and inset|in |\u00d7|black|white|red|blue|green)).*$",
+    re.S,
+)
 _EXTRA_HEAD = re.compile(rf"\s*{PREFIX}{LIST}(?=[\s,;:.])")
 _TAIL = re.compile(rf"\s*\w\w.{{1,45}}[,;]\s*{PREFIX}({LIST})\s*$")
 _NOT_EXTRA = re.compile(r"[=<>\u2264\u2265%]|\bet al|^\s*n\s|\d{4}")
-_POSSIBLE = re.compile(r"\(?(?:[A-Za-z]\b|[A-Za-z]\d|[ivxA-Z][ivx]+\b|\d|(?:and|or|[Ii]n|[Ff]or|[Pp]anels?|[Pp]arts?|[Ii]mages?)\s)")
+_POSSIBLE = re.compile(
+    r"\(?(?:[A-Za-z]\b|[A-Za-z]\d|[ivxA-Z][ivx]+\b|\d|(?:and|or|[Ii]n|[Ff]or|[Pp]anels?|[Pp]arts?|[Ii]mages?)\s)"
+)
 _OPEN = re.compile(
     rf"(?:(?:and|or)\s+)?((?:[Ii]n\s+)?(?:[Pp]anels?|[Pp]arts?|[Ii]mages?)\s+)?\(?({LIST})"
     rf"(?:\s*(?:[.:|]|\))(?:\s*[.,:])?(?=\s|$|[A-Z(])|\s?[{DASHES}](?=\s)|(\s*,)(?=\s))"
@@ -52,7 +57,9 @@ _BARE = re.compile(
     rf"({UNIT}(?:(?:{lb.RANGE}|{lb.COMMA}){UNIT}(?![\w'])){{1,25}})\s+(?=[a-z]{{2}})|([b-z])\s+(?=\d))(?!P\s*[<=\u2264])"
 )
 _BARE_INNER = re.compile(r"[,;:.(]\s*(?:and\s+|or\s+)?([a-z](?:[\u2013-][a-z])?)(?=\s+[^\W_])(?!\s+[pP]\s*[<=\u2264])")
-_BARE_LIST = re.compile(rf";\s+(?:and\s+|or\s+)?({UNIT}(?:(?:{lb.RANGE}|{lb.COMMA}){UNIT}(?![\w'])){{1,25}})\s+(?=[a-z]{{2}})")
+_BARE_LIST = re.compile(
+    rf";\s+(?:and\s+|or\s+)?({UNIT}(?:(?:{lb.RANGE}|{lb.COMMA}){UNIT}(?![\w'])){{1,25}})\s+(?=[a-z]{{2}})"
+)
 _BARE_UPPER = re.compile(r"(?<![\w\u2013-])([A-Z](?:[\u2013-][A-Z])?)(?=\s+[A-Za-z\d])")
 _LOOSE_LIST = re.compile(rf"(?<=[\w)]\s)([A-Z](?:{lb.RANGE}|{lb.COMMA})[A-Z])[.:]\s(?=[A-Z])")
 _LOOSE = re.compile(r"(?<=[\w)]\s)([A-Za-z])[.:](?=\s)")
@@ -71,9 +78,13 @@ _CITED = re.compile(
     r"strains?|factors?|boxe?s?)\s+)$",
     re.I,
 )
-_FIGURE = re.compile(r"\b(?:figs?\.?|figures?|tables?|eqs?\.?|movies?|videos?|vitamin|hepatitis)(?:\s+S?\d+)?[\s,]*$", re.I)
+_FIGURE = re.compile(
+    r"\b(?:figs?\.?|figures?|tables?|eqs?\.?|movies?|videos?|vitamin|hepatitis)(?:\s+S?\d+)?[\s,]*$", re.I
+)
 CITES = re.compile(r"\b(?:in|of|than|from|to|for|by|like|as|with|see|cf\.?)\s*$", re.I)
-BOUNDARY = re.compile(r"[.!?](?:[\"\u201d\u2019')\]]{0,2})(?:\s+|(?=[(\[][A-Za-z]\b|[A-Z][a-z]{2}|[A-Z]{2,}\s|[A-Z][.):,]))|\n+")
+BOUNDARY = re.compile(
+    r"[.!?](?:[\"\u201d\u2019')\]]{0,2})(?:\s+|(?=[(\[][A-Za-z]\b|[A-Z][a-z]{2}|[A-Z]{2,}\s|[A-Z][.):,]))|\n+"
+)
 _ABBREVIATED = re.compile(
     r"(?:\b(?:[Ff]igs?|vs|e\.g|i\.e|cf|ca|al|[Nn]o|[Nn]os|approx|[Ss]t|Dr|Prof|sp|spp|var|subsp|resp|[Ee]q|[Ee]qs|[Rr]efs?|"
     r"[Cc]at|[Ss]upp?l|[Tt]ab|[Mm]ag|orig|inc|Inc|Ltd|Co|[Vv]ol|pp|nov|gen|cv|min|max|avg|Exp|Suppl))$"
@@ -85,7 +96,7 @@ def boundaries(text: str) -> list[int]:
     starts = [0]
     for match in BOUNDARY.finditer(text):
         dot, end = match.start(), match.end()
-        if end >= len(text) or text[end].islower() and not _lower_marker(text, end):
+        if end >= len(text) or (text[end].islower() and not _lower_marker(text, end)):
             continue
         before = text[max(starts[-1], dot - 8) : dot]
         if text[dot] == "." and _ABBREVIATED.search(before):
@@ -101,7 +112,9 @@ def boundaries(text: str) -> list[int]:
 
 
 _LISTED = re.compile(r"^[^(]*(?:[,:;]|\b(?:and|shows?|in|of|with))\s+\(?[A-Za-z]\)$")
-_LOWER_MARKER = re.compile(r"[a-z](?:[.):,]|\s*[\u2013,-]\s*[a-z]\b|\s+[(A-Z\d*\u00d7]|\s+and\s+[a-z]\b)|[a-z]\s[^\W_]{2}|[a-z]{1,3}[A-Z]")
+_LOWER_MARKER = re.compile(
+    r"[a-z](?:[.):,]|\s*[\u2013,-]\s*[a-z]\b|\s+[(A-Z\d*\u00d7]|\s+and\s+[a-z]\b)|[a-z]\s[^\W_]{2}|[a-z]{1,3}[A-Z]"
+)
 
 
 def _lower_marker(text: str, position: int) -> bool:
@@ -134,18 +147,25 @@ def _in_brackets(text: str, starts: list[int]) -> Iterator[Marker]:
         start, end = match.span()
         before = text[start - 1] if start else " "
         after = text[end] if end < len(text) else " "
-        if before.isdigit() or after.isalnum() and before.isalnum() or (before.isalpha() and not after.isspace()):
+        if before.isdigit() or (after.isalnum() and before.isalnum()) or (before.isalpha() and not after.isspace()):
             continue  # Figures 1(a), Su(Fu), cell(s).
-        if before.isalpha() and found in (("s",), ("es",)) or _FIGURE.search(text, max(0, start - 14), start):
+        if (before.isalpha() and found in (("s",), ("es",))) or _FIGURE.search(text, max(0, start - 14), start):
             continue
         opens = at_start = start in opening
         tail = _AFTER.match(text, end)
-        stop = tail.end() if tail and (opens or form == "paren" and text[tail.end() - 1] == ":") else end
+        stop = tail.end() if tail and (opens or (form == "paren" and text[tail.end() - 1] == ":")) else end
         if form == "paren":
-            opens = opens or _opens_unmarked(text, start, end) or (
-                # "(A) …; (B) …", but not "Positive stains; (B) S100 and (C) Mart 1": that has one lead-in
-                text[max(0, start - 2) : start] == "; "
-                and (previous >= starts[bisect_right(starts, start) - 1] or start - starts[bisect_right(starts, start) - 1] > 60)
+            opens = (
+                opens
+                or _opens_unmarked(text, start, end)
+                or (
+                    # "(A) …; (B) …", but not "Positive stains; (B) S100 and (C) Mart 1": that has one lead-in
+                    text[max(0, start - 2) : start] == "; "
+                    and (
+                        previous >= starts[bisect_right(starts, start) - 1]
+                        or start - starts[bisect_right(starts, start) - 1] > 60
+                    )
+                )
             )
             style = "word" if _WORDED.match(match[1]) else "paren"
             strength = 1.0 if at_start else 0.9 if opens else 0.8
@@ -160,7 +180,9 @@ def _in_brackets(text: str, starts: list[int]) -> Iterator[Marker]:
 
 _AFTER = re.compile(r"\s*[.,:;](?=\s)|\s?[\u2013\u2014-](?=\s)")
 _CAPITALISED = re.compile(r"\s+(?:[A-Z][a-z]{2}|[A-Z]\s[a-z]|In\s|An?\s)")
-_JOINED = re.compile(r"(?:[,:;(]|\b(?:in|of|by|with|and|or|from|for|on|at|the|an?|to|via|between|using|show\w*|is|are|as))\s*$")
+_JOINED = re.compile(
+    r"(?:[,:;(]|\b(?:in|of|by|with|and|or|from|for|on|at|the|an?|to|via|between|using|show\w*|is|are|as))\s*$"
+)
 
 
 def _opens_unmarked(text: str, start: int, end: int) -> bool:
@@ -177,7 +199,9 @@ def _at_starts(text: str, starts: list[int]) -> Iterator[Marker]:
             comma, worded = match[3] is not None, match[1] is not None
             found = lb.parse_list(match[2])
             if found and not (comma and len(found) == 1 and found[0].islower() and _footnote(text, match.end())):
-                yield Marker(start, match.end(), found, "comma" if comma else "open", 0.9 if worded or not comma else 0.85, True)
+                yield Marker(
+                    start, match.end(), found, "comma" if comma else "open", 0.9 if worded or not comma else 0.85, True
+                )
                 continue
         match = _WORD.match(text, start)
         if match:
@@ -241,7 +265,17 @@ def candidates(text: str, starts: list[int]) -> list[Marker]:
     found += _elsewhere(text)
     if not any(m.strength >= 0.8 and m.labels[:1] in (("A",), ("a",)) for m in found):
         found += _unpunctuated(text)
-    found = [m for m in found if m.labels and (m.opens or m.style in ("paren", "extra") or text[m.start] in "([" or not _CITED.search(text, max(0, m.start - 14), m.start))]
+    found = [
+        m
+        for m in found
+        if m.labels
+        and (
+            m.opens
+            or m.style in ("paren", "extra")
+            or text[m.start] in "(["
+            or not _CITED.search(text, max(0, m.start - 14), m.start)
+        )
+    ]
     kept: list[Marker] = []
     for marker in sorted(found, key=lambda m: (m.start, -m.strength)):
         if kept and marker.start < kept[-1].end:

@@ -34,14 +34,20 @@ def believe(markers: list[Marker]) -> Sequence:
         other = tables.get({"upper": "lower", "lower": "upper"}.get(kind, ""), {})
         homes = _without_cited(_chain(tables[kind], other, kind))
         score = weight * _score(homes, kind)
+        if kind in ("roman", "digit") and any(len(letters) > 1 for _, letters in found):
+            continue  # parts of a lettered panel
         if score > 0:
             found.append((score, homes))
     if not found:
         return EMPTY
-    sure = [min(h.start for h in homes.values()) for _, homes in found if all(h.strength >= 0.5 for h in homes.values())]
+    sure = [_start(homes) for _, homes in found if all(home.strength >= 0.5 for home in homes.values())]
     earliest = min(sure, default=-1)
-    best = max(found, key=lambda f: f[0] + (2.0 if min(home.start for home in f[1].values()) == earliest else 0.0))
+    best = max(found, key=lambda f: f[0] + (2.0 if _start(f[1]) == earliest else 0.0))
     return _settle(markers, best[1])
+
+
+def _start(homes: Homes) -> int:
+    return min(home.start for home in homes.values())
 
 
 @lru_cache(maxsize=4096)
@@ -58,7 +64,8 @@ def _table(markers: list[Marker], kind: str) -> Table:
     table: Table = {}
     for marker in markers:
         places = [_place(label, kind) for label in marker.labels]
-        if min(places) >= 0 and (kind in ("roman", "digit") or max(map(len, marker.labels)) == 1 or marker.strength >= 0.8):
+        sublabels = kind in ("upper", "lower") and max(map(len, marker.labels)) > 1
+        if min(places) >= 0 and (not sublabels or marker.strength >= 0.8):
             for place in dict.fromkeys(places):
                 table.setdefault(place, []).append(marker)
     return table
@@ -119,7 +126,8 @@ def _home(table: Table, place: int, position: int) -> Marker | None:
 
 def _labels_at(home: Marker, here: list[Marker], place: int, kind: str) -> list[str]:
     """The labels at one place: the letter, or its sub-labels where the letter itself is never named."""
-    plain = [label for label in home.labels if _place(label.lower() if kind == "lower" else label.upper(), kind) == place]
+    alike = {"upper": str.upper, "lower": str.lower}.get(kind, str)
+    plain = [label for label in home.labels if _place(alike(label), kind) == place]
     if any(len(label) == 1 for label in plain) or kind in ("roman", "digit"):
         return plain[:1]
     letters = [label for m in here if m.strength >= 0.5 for label in m.labels if rank(label, kind) == place]
@@ -174,8 +182,9 @@ def _settle(markers: list[Marker], homes: Homes) -> Sequence:
         home_here = any(homes[label] is marker for label in named)
         if marker.style == "loose" and not home_here:
             continue
-        if trail and marker.opens and marker.strength == 0.9 and marker.style == "paren":
-            marker = marker._replace(opens=False)  # it only looked so: "… in a curved fashion (A) The tumour …(B)."
+        # where clauses trail, this one only looked like opening: "… in a curved fashion (A) The tumour was cut (B)."
+        seeming = trail and marker.strength == 0.9 and marker.style == "paren"
+        opens = (marker.opens and not seeming) or (home_here and marker.style == "loose")
         if marker.strength >= 0.5 or home_here or marker.style in styles or marker.style in ("mention", "inner", "in"):
-            used.append(marker._replace(labels=named, opens=marker.opens or (home_here and marker.style == "loose")))
+            used.append(marker._replace(labels=named, opens=opens))
     return Sequence(tuple(homes), used, {label: home.start for label, home in homes.items()})

@@ -70,7 +70,7 @@ def split_caption(text: str) -> SplitCaption:
 
 
 def _implied_first(believed: sequence.Sequence, clauses: Clauses, text: str) -> tuple[str, ...]:
-    """"A" for the last sentence before an opening "(B)" where "(A)" was forgotten and a title stands before it."""
+    """ "A" for the last sentence before an opening "(B)" where "(A)" was forgotten and a title stands before it."""
     first, *others = believed.labels
     if first not in ("B", "b") or not others or len(clauses.preamble) < 2:
         return ()
