@@ -81,7 +81,7 @@ def _dask(where: str | int, site: Site, jobs: Iterator[Job], tick: Callable[[int
 
     with contextlib.ExitStack() as stack:
         if isinstance(where, int):
-            local = LocalCluster(n_workers=where, threads_per_worker=1, dashboard_address=None)
+            local = LocalCluster(n_workers=where, threads_per_worker=1, dashboard_address="127.0.0.1:0")
             client = stack.enter_context(Client(stack.enter_context(local)))
         else:
             client = stack.enter_context(_connect(Client, where))

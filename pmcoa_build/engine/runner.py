@@ -179,8 +179,14 @@ def _chosen(run: Run, step: Step, plan: Plan, world: World) -> list[Due]:
     due = [item for item in plan.due if not options.only or item.block in options.only]
     if isinstance(step, Task) and step.defines_blocks and options.update and not due:
         due = [Due("all", "update asked for", world.records[step.name]["all"]["inputs"], None)]
-    due.sort(key=lambda item: item.block in world.records.get(step.name, {}))  # what a block is split into goes first
-    return due[: options.limit or None]
+    return _split_first(due, world.records.get(step.name, {}))[: options.limit or None]
+
+
+def _split_first(due: list[Due], own: Mapping[str, Row]) -> list[Due]:
+    """What a block is split into goes before it, the highest part first: all copy from the block as it was."""
+    if not own:
+        return due
+    return [item for item in reversed(due) if item.block not in own] + [item for item in due if item.block in own]
 
 
 def _with_ancestors(step: Step, pipeline: Sequence[Step]) -> list[Step]:

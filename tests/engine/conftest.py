@@ -1,0 +1,17 @@
+"""Toy builds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.engine.toy import Toy, articles
+
+
+@pytest.fixture
+def toy(tmp_path: Path) -> Toy:
+    """A toy of 60 articles in blocks of 20, not run yet."""
+    made = Toy(tmp_path)
+    made.write(articles(60))
+    return made
