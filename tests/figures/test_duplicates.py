@@ -64,10 +64,20 @@ def test_flat_images_hash_alike(level: int) -> None:
 
 def test_thumbnails() -> None:
     one, other = thumbnail(np.asarray(scene(1))), thumbnail(np.asarray(scene(2)))
-    assert len(one) == 256
+    assert len(one) == 32 * 32 * 3
     assert thumbnails_match(one, one)
+    smaller = scene(1).resize((150, 110))
+    assert thumbnails_match(one, thumbnail(np.asarray(smaller)))
     assert not thumbnails_match(one, other)
     assert not thumbnails_match(one, one[:-1])
+
+
+def test_the_same_scan_with_another_lesion_is_no_duplicate() -> None:
+    scan = np.full((256, 256, 3), 90, np.uint8)
+    scan[40:216, 40:216] = 160
+    lesion = scan.copy()
+    lesion[120:150, 60:90] = 230
+    assert not thumbnails_match(thumbnail(scan), thumbnail(lesion))
 
 
 def test_groups_are_stars_not_chains() -> None:
