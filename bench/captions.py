@@ -20,15 +20,16 @@ from pathlib import Path
 from pmcoa_build.captions.split import split_caption, to_split_record
 
 DRAWN = [
-    "Kidney sections of treated mice. (A) Overview, stained with H&E. Arrows point to casts (n = 5). (B) Detail of (A). "
-    "(C, D) Immunofluorescence for nephrin in control (C) and treated (D) animals. Scale bars: A, 50 µm; B-D, 20 µm. "
+    "Kidney sections of treated mice. (A) Overview, stained with H&E. Arrows point to casts (n = 5). "
+    "(B) Detail of (A). (C, D) Immunofluorescence for nephrin in control (C) and treated (D) "
+    "animals. Scale bars: A, 50 µm; B-D, 20 µm. "
     "Data are mean ± SD of three experiments; *p < 0.05, Student's t-test.",
     "Chest CT of a 54-year-old man. Axial (a) and coronal (b) images show a nodule in the right upper lobe (arrow).",
     "A, Western blot of p53 in HeLa cells. B, Quantification of the bands in panel A. C, Growth curves over 72 h, "
     "measured every six hours in three wells with medium that was changed daily. Error bars, SEM.",
-    "Skull in left lateral (A), dorsal (B), ventral (C) and posterior (D) views. Abbreviations: na, nasal; pa, parietal.",
-    "Workflow of the study. Patients were enrolled between March 2014 and June 2018 at four sites; those with less than "
-    "two follow-up visits were excluded from the analysis of survival, but not from the description of the cohort.",
+    "Skull in left lateral (A), dorsal (B), ventral (C) and caudal (D) views. Abbreviations: na, nasal; pa, parietal.",
+    "Workflow of the study. Patients were enrolled between March 2014 and June 2018 at four sites; those with less "
+    "than two follow-up visits were excluded from the analysis of survival, but not from the account of the cohort.",
 ]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Literal
 
 from pmcoa_build.captions.corrections import Correction
@@ -24,7 +25,7 @@ SURE = 0.5
 
 @dataclass(frozen=True)
 class PanelView:
-    """What alignment needs of a panel: its box (pixels x0, y0, x1, y1), the letter read on it, and how surely (0..1)."""
+    """What alignment needs of a panel: its box (pixels x0, y0, x1, y1), the letter read on it, how surely (0..1)."""
 
     box: Box
     printed_label: str | None = None
@@ -88,7 +89,7 @@ def _own(panel: PanelView) -> str | None:
 
 
 def _named(label: str | None, labels: Sequence[str]) -> str | None:
-    """The caption's own spelling of a printed label ("a" for "A"; "A" for the sub-label "A1"), None where it has none."""
+    """The caption's own spelling of a printed label ("a" for "A"; "A" for the sub-label "A1"), or None."""
     if not label:
         return None
     for wanted in (label, base(label)):
@@ -152,7 +153,7 @@ def _expected(panels: Sequence[PanelView], labels: Sequence[str]) -> list[float 
     anchors = [(i, rank) for i, p in enumerate(panels) if (rank := _rank(p.printed_label, labels)) is not None]
     expected: list[float | None] = [None] * len(panels)
     edges = [(-1, -1), *anchors, (len(panels), len(labels))]
-    for (i0, r0), (i1, r1) in zip(edges, edges[1:], strict=False):
+    for (i0, r0), (i1, r1) in pairwise(edges):
         if i1 - i0 == r1 - r0:
             for i in range(i0 + 1, i1):
                 expected[i] = float(r0 + i - i0)
@@ -162,8 +163,8 @@ def _expected(panels: Sequence[PanelView], labels: Sequence[str]) -> list[float 
 def _inherit(
     panels: Sequence[PanelView], ranks: list[int | None], labels: Sequence[str]
 ) -> list[tuple[int | None, bool]]:
-    """(place, own) of each panel: an unlabelled panel right of or below a lettered one, where there are more panels than
-    labels, goes with it (a letter is printed once, on the first of its images)."""
+    """(place, own) of each panel: an unlabelled panel right of or below a lettered one, where there are more
+    panels than labels, goes with it (a letter is printed once, on the first of its images)."""
     surplus = len(panels) > len(labels) and sum(rank is not None for rank in ranks) == len(labels)
     out: list[tuple[int | None, bool]] = []
     for i, rank in enumerate(ranks):

@@ -10,7 +10,11 @@ DASHES = "\\-\u2010\u2011\u2012\u2013\u2014\u2015\u2212\uff0d"
 
 ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii")
 
-UNIT = r"(?>[A-Z](?:\d{1,2}|(?:i{1,3}|iv|vi{0,3})(?![a-z]))?|viii|vii|vi|iv|ix|xii|xi|i{1,3}|[a-z]\d?|\d{1,2})['\u2032]{0,2}+"
+UNIT = (
+    r"(?>[A-Z](?:\d{1,2}|(?:i{1,3}|iv|vi{0,3})(?![a-z]))?|"
+    r"viii|vii|vi|iv|ix|xii|xi|i{1,3}|[a-z]\d?|\d{1,2})['\u2032]{0,2}+"
+)
+"""One label; atomic, as are the separators: lists of them must not backtrack into them."""
 RANGE = rf"(?>\s*+(?:[{DASHES}~]|\bto\b|\bthrough\b)\s*+)"
 COMMA = r"(?>\s*+(?:,\s*+(?:(?:and|or)\b|&)?+|;|/|&|\+|\band\b|\bor\b)\s*+)"
 LIST = rf"{UNIT}(?:(?:{RANGE}|{COMMA}){UNIT}(?![\w'])){{0,25}}"

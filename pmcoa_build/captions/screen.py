@@ -106,7 +106,7 @@ def _bundled(name: str) -> str:
 
 
 def _sections(text: str, name: str) -> list[Section]:
-    """Terms under their `## name` headings; `#` comments and empty lines left out. UsageError for a term without words."""
+    """Terms under their `## name` headings, without comments and empty lines. UsageError for a line without words."""
     sections: list[Section] = [("", [])]
     for number, raw in enumerate(text.splitlines(), 1):
         line = raw.strip()

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pmcoa_build.captions.align import Paired, PanelView, correct, pair
+from pmcoa_build.captions.corrections import Correction
+from pmcoa_build.captions.split import split_caption
+
+CAPTION = "Mice. (A) Heart. (B) Lung. (C) Liver. (D) Spleen."
+SPLIT = split_caption(CAPTION)
+TEXTS = {"A": "Heart.", "B": "Lung.", "C": "Liver.", "D": "Spleen."}
+
+
+def views(*labels: str | None, score: float = 0.9, columns: int = 2) -> list[PanelView]:
+    """Panels in a grid, row by row, 100 pixels a side."""
+    return [
+        PanelView((i % columns * 100, i // columns * 100, i % columns * 100 + 90, i // columns * 100 + 90), label,
+                  None if label is None else score)
+        for i, label in enumerate(labels)
+    ]  # fmt: skip
+
+
+def paired(panels: list[PanelView], caption: str = CAPTION) -> list[Paired]:
+    return pair(panels, split_caption(caption), caption, width=200, height=200)
+
+
+@pytest.mark.parametrize(
+    ("printed", "labels", "methods"),
+    [
+        ("ABCD", "ABCD", "llll"),
+        ("ACBD", "ACBD", "llll"),  # column by column: what is printed counts, not the order
+        ("abcd", "ABCD", "llll"),
+        ([None] * 4, "ABCD", "oooo"),
+        (["A", None, "C", "D"], "ABCD", "loll"),
+        ("AECD", "ABCD", "loll"),  # one misread letter does not shift the others
+        ("ABBD", "ABCD", "llol"),  # read twice
+        (["A", None, "D"], "A?D", "lwl"),  # one panel was missed, so the middle one may be B or C
+        (["A", None, "C"], "ABC", "lol"),
+        (["A1", None, "C", "D"], "ABCD", "loll"),
+    ],
+)
+def test_labels_and_methods(printed: list[str | None], labels: str, methods: str) -> None:
+    found = paired(views(*printed))
+    full = {"l": "label", "o": "order", "w": "whole-caption"}
+    assert [p.method for p in found] == [full[m] for m in methods]
+    for one, label in zip(found, labels, strict=True):
+        assert one.subcaption == TEXTS.get(label, CAPTION)
+        assert one.label == (None if label == "?" else label)
+        assert one.preamble == ("" if label == "?" else "Mice.")
+
+
+def test_a_panel_whose_letter_the_caption_does_not_name() -> None:
+    *_, extra = paired(views("A", "B", "C", "D", "E"))
+    assert (extra.label, extra.method, extra.subcaption) == ("E", "whole-caption", CAPTION)
+
+
+def test_images_without_a_letter_go_with_the_letter_before_them() -> None:
+    panels = views("A", None, "B", None, "C", None, "D", None)
+    assert [p.label for p in paired(panels)] == list("AABBCCDD")
+
+
+def test_single_and_whole_caption() -> None:
+    plain = "A round lesion in the left lobe."
+    assert [(p.method, p.subcaption) for p in paired(views(None), plain)] == [("single", plain)]
+    assert [p.method for p in paired(views(None, None), plain)] == ["whole-caption"] * 2
+    assert [(p.method, p.subcaption) for p in paired(views(None))] == [("single", CAPTION)]
+    assert [(p.method, p.subcaption) for p in paired(views("B"))] == [("label", "Lung.")]
+    assert paired([]) == []
+
+
+def test_confidence_orders_the_methods() -> None:
+    sure = paired(views(*"ABCD", score=0.95))[0].confidence
+    order = paired(views(None, None, None, None))[0].confidence
+    single = paired(views(None), "One lesion.")[0].confidence
+    partial = paired(views("A", None, "C"))[1].confidence
+    whole = paired(views("A", None, "D"))[1].confidence
+    assert 1 >= sure > order > single > partial > whole > 0
+
+
+def test_a_persons_word_wins() -> None:
+    found = paired(views("A", "B", "C", "D"))
+    box = (0.0, 0.0, 1.0, 1.0)
+    said = [
+        Correction("i", box, label="b"),
+        Correction("i", box, subcaption="By hand."),
+        Correction("i", box, drop=True),
+        None,
+    ]
+    first, second, third, fourth = correct(found, said, SPLIT)
+    assert first is not None and (first.label, first.subcaption, first.method) == ("b", "Lung.", "corrected")
+    assert second is not None and (second.label, second.subcaption) == ("B", "By hand.")
+    assert third is None
+    assert fourth == found[3]
+
+
+LABELS = st.one_of(st.none(), st.sampled_from("ABCDEabcdi1"), st.text(max_size=2))
+BOXES = st.tuples(*[st.integers(0, 50)] * 2).map(lambda p: (p[0], p[1], p[0] + 10, p[1] + 10))
+
+
+PANELS = st.lists(st.builds(PanelView, BOXES, LABELS, st.one_of(st.none(), st.floats(0, 1))), max_size=9)
+
+
+@given(PANELS, st.text(max_size=80))
+def test_any_panels(panels: list[PanelView], noise: str) -> None:
+    for caption in (CAPTION, noise):
+        found = pair(panels, split_caption(caption), caption, width=60, height=60)
+        assert len(found) == len(panels)
+        assert all(0 <= p.confidence <= 1 for p in found)
+        assert pair(panels, split_caption(caption), caption, width=60, height=60) == found
