@@ -24,6 +24,9 @@ _REPRINTS = (
 )
 
 
+_FORMS = {1: "png", 3: "grey.jpg", 4: "cmyk.jpg", 5: "palette.png"}
+
+
 @dataclass(frozen=True)
 class _Plan:
     """What one figure is to show, before it is drawn."""
@@ -59,7 +62,7 @@ def write_article(part: Part, seed: int) -> Manuscript:
 def _figures(part: Part, seed: int, rng: Rng, alphabet: str) -> tuple[Figure, ...]:
     if "no-figures" in part.oddities:
         return ()
-    count = 2 if "spanish" in part.oddities else int(rng.integers(5, 7)) if part.outcome == "kept" else 4
+    count = 2 if "spanish" in part.oddities else int(rng.integers(5, 7))
     figures: list[Figure] = []
     if "graphical-abstract" in part.oddities:
         figures.append(_graphical_abstract(part, seed))
@@ -86,10 +89,12 @@ def _plan(part: Part, seed: int, k: int, alphabet: str) -> _Plan:
         theme, count = "same", 6
     rng = rng_of(seed, *key)
     panels = choose_panels(rng, theme, count)
+    while form_of(part, k) == "grey.jpg" and any(panel.modality.kind != "radiology" for panel in panels):
+        panels = choose_panels(rng, "same")
     if "spanish" in part.oddities:
         panels = [replace(panel, clause=f"Hallazgo {i} en la exploración") for i, panel in enumerate(panels, 1)]
     page = choose_page(rng, panels, alphabet)
-    if k == 2 and "formats" in part.oddities:
+    if form_of(part, k) == "png":
         page = replace(page, width=min(page.width, 620))
     if count == 6:
         page = replace(page, printed=True, layout="grid")
@@ -175,9 +180,7 @@ def _graphic(part: Part, seed: int, k: int, letter: str, plan: _Plan) -> Graphic
 
 def form_of(part: Part, k: int) -> str:
     """The format of figure k: JPEG but for the articles that show them all."""
-    from pmcoa_build.sample.media import FORMATS
-
-    return FORMATS[k] if "formats" in part.oddities and k < len(FORMATS) else "jpg"
+    return _FORMS.get(k, "jpg") if "formats" in part.oddities else "jpg"
 
 
 def _graphical_abstract(part: Part, seed: int) -> Figure:
@@ -228,6 +231,8 @@ def _sentences(part: Part, rng: Rng, figures: Sequence[Figure]) -> tuple[str, ..
         a, b, c = (f.xml_id for f in cited[:3])
         said.append(f'Both readings are compared in <xref ref-type="fig" rid="{a} {b}">Figures 1 and 2</xref>.')
         said.append(f'See also <xref ref-type="fig" rid="{a}">Figs. 1</xref>–<xref ref-type="fig" rid="{c}">3</xref>.')
+    if part.revision and "new-image" not in part.oddities and cited:
+        said.append(f'Since the correction <xref ref-type="fig" rid="{cited[0].xml_id}">Figure 1</xref> is read anew.')
     return tuple(said)
 
 

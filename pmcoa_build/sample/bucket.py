@@ -29,6 +29,7 @@ DATES = {1: "2026-11-02", 2: "2026-11-03"}
 """Inventory dates of the editions."""
 MARKER, TRUTH = ".sample.json", "truth.jsonl"
 _DAY = datetime(2026, 11, 1, 1, tzinfo=UTC)
+_NO_PDF = {"no-pdf", "pdf-null"}
 _INVENTORY = f"inventory-reports/{BUCKET}/metadata"
 _README = """PMC Article Datasets: SAMPLE. Every article is drawn by a program; nothing is real, nobody was examined.
 Layout: PMC<id>.<version>/, metadata/, inventory-reports/. Licence of the drawings: CC0.
@@ -132,7 +133,7 @@ def _objects(paper: Manuscript, seed: int) -> dict[str, bytes]:
     files = {f"{prefix}{part.article}.txt": text, **{prefix + name: data for name, data in media.items()}}
     if "missing-xml" not in part.oddities:
         files[f"{prefix}{part.article}.xml"] = xml
-    pdf = document(f"{part.article}.pdf") if part.index % 3 == 0 and "no-pdf" not in part.oddities else None
+    pdf = document(f"{part.article}.pdf") if part.index % 3 == 0 and not part.oddities & _NO_PDF else None
     if pdf:
         files[f"{prefix}{part.article}.pdf"] = pdf
     record = (json.dumps(_metadata(paper, xml, text, media, pdf)) + "\n").encode()

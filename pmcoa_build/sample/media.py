@@ -8,18 +8,18 @@ import numpy as np
 
 from pmcoa_build.sample.imagery import Image
 
-FORMATS: tuple[str, ...] = ("jpg", "png", "grey.jpg", "cmyk.jpg", "palette.png")
+_MODES = {"jpg": "RGB", "png": "RGB", "grey.jpg": "L", "cmyk.jpg": "CMYK", "palette.png": "P"}
 """Everyday JPEG, and the kinds that break careless decoders."""
 
 
 def encode(image: Image, form: str = "jpg", quality: int = 85) -> bytes:
-    """RGB uint8 (height, width, 3) to bytes of a format of `FORMATS`. Raises KeyError for another."""
+    """RGB uint8 (height, width, 3) to bytes: jpg, png, grey.jpg, cmyk.jpg or palette.png; KeyError for others."""
     from PIL import Image as Pillow
 
     picture = Pillow.fromarray(image)
     if form == "palette.png":
         picture = picture.quantize(64, method=Pillow.Quantize.MEDIANCUT, dither=Pillow.Dither.NONE)
-    mode = {"jpg": "RGB", "png": "RGB", "grey.jpg": "L", "cmyk.jpg": "CMYK", "palette.png": "P"}[form]
+    mode = _MODES[form]
     out = io.BytesIO()
     if form.endswith("png"):
         picture.save(out, "PNG", compress_level=6)

@@ -181,7 +181,7 @@ def _diagram(a: Attributes, rng: Rng, width: int, height: int) -> Image:
         near, far = round(i * pitch + 0.12 * pitch), round((i + 1) * pitch - 0.18 * pitch)
         low, high = round(short * 0.22), round(short * 0.78)
         box = (low, near, high, far) if down else (near, low, far, high)
-        fill = tuple(int(255 - (255 - c) * 0.45) for c in COLOURS[a["colour"]])
+        fill = tuple(int(255 - (255 - c) * 0.65) for c in COLOURS[a["colour"]])
         cv2.rectangle(image, box[:2], box[2:], fill, -1)
         cv2.rectangle(image, box[:2], box[2:], _INK, 1)
         size = max(7, min(13, (box[2] - box[0]) // 8))
@@ -200,7 +200,7 @@ def _table(a: Attributes, rng: Rng, width: int, height: int) -> Image:
     for row in range(rows):
         top = round((row + 0.3) * height / rows)
         if row == 0:
-            image[: round(height / rows)] = tuple(int(255 - (255 - c) * 0.4) for c in COLOURS[a["colour"]])
+            image[: round(height / rows)] = tuple(int(255 - (255 - c) * 0.75) for c in COLOURS[a["colour"]])
         for column in range(columns):
             said = ("Group", "n", "mean", "SD", "p")[column] if row == 0 else (
                 f"G{row}" if column == 0 else f"{rng.uniform(0, 90):.1f}")

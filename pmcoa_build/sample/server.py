@@ -30,6 +30,7 @@ _CODES: dict[int, tuple[str, str]] = {
     500: ("InternalError", "We encountered an internal error. Please try again."),
     503: ("SlowDown", "Please reduce your request rate."),
 }
+_ESEARCH = "eutils/esearch.fcgi"
 _TYPES = {"json": "application/json", "xml": "application/xml", "txt": "text/plain", "jpg": "image/jpeg",
           "png": "image/png",
           "pdf": "application/pdf", "gz": "application/x-gzip"}
@@ -101,24 +102,36 @@ class _Handler(BaseHTTPRequestHandler):
     sample: SampleServer
 
     def do_GET(self) -> None:
-        parts = urlsplit(self.path)
-        query = dict(parse_qsl(parts.query, keep_blank_values=True))
-        key = unquote(parts.path).removeprefix("/")
-        if key.split("/", 1)[0] == BUCKET:
-            key = key[len(BUCKET) :].lstrip("/")
-        key = key.removeprefix("entrez/") if key.startswith("entrez/eutils/") else key
-        name = key or "?list"
-        fault = self.sample.faults.take(name)
-        if fault is None or not self._refused(name, fault):
-            self._answer(name, query, fault)
+        self._reply(urlsplit(self.path).query)
 
     do_HEAD = do_GET
 
+    def do_POST(self) -> None:
+        """E-utilities take their parameters this way too; a bucket doesn't."""
+        if self._key() != _ESEARCH:
+            self.do_PUT()
+            return
+        form = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+        self._reply(f"{urlsplit(self.path).query}&{form}")
+
     def do_PUT(self) -> None:
         self.close_connection = True
-        self._error(unquote(self.path).removeprefix("/"), 405)
+        self._error(self._key(), 405)
 
-    do_POST = do_DELETE = do_PUT
+    do_DELETE = do_PUT
+
+    def _key(self) -> str:
+        """What is asked for, in whatever style of URL; `?list` for the bucket itself."""
+        key = unquote(urlsplit(self.path).path).removeprefix("/")
+        if key.split("/", 1)[0] == BUCKET:
+            key = key[len(BUCKET) :].lstrip("/")
+        return _ESEARCH if key == f"entrez/{_ESEARCH}" else key or "?list"
+
+    def _reply(self, query: str) -> None:
+        key = self._key()
+        fault = self.sample.faults.take(key)
+        if fault is None or not self._refused(key, fault):
+            self._answer(key, dict(parse_qsl(query, keep_blank_values=True)), fault)
 
     def log_message(self, format: str, *args: Any) -> None:
         """The log is `SampleServer.log`."""
@@ -145,7 +158,7 @@ class _Handler(BaseHTTPRequestHandler):
             if key == "?list":
                 self._send(key, 200, list_objects(self.sample.root, query, self.sample.describe),
                            {"Content-Type": "application/xml"}, fault)
-            elif key == "eutils/esearch.fcgi":
+            elif key == _ESEARCH:
                 body = esearch(self.sample.root, query, self.sample.esearch_limit)
                 self._send(key, 200, body, {"Content-Type": "application/json"}, fault)
             else:
