@@ -17,8 +17,11 @@ STD = (0.26862954, 0.26130258, 0.27577711)
 
 CROP_SCALE = (0.5, 1.0)
 CROP_RATIO = (3 / 4, 4 / 3)
-_SPARE = 2
-"""A JPEG is decoded at reduced scale only while the crop keeps twice the pixels that are needed (PSNR above 45 dB)."""
+_SPARE = 1.5
+"""A JPEG is decoded at reduced scale only while the crop keeps 1.5 times the side that is needed.
+
+Measured against decoding in full, on real and drawn figures: median PSNR 46 to 48 dB, above 39 dB at 224 px always.
+"""
 
 Box = tuple[float, float, float, float]
 
@@ -59,8 +62,8 @@ def crop(data: bytes, size: int, draw: Random | None) -> NDArray[np.uint8]:
         spare = min(box[2] - box[0], box[3] - box[1]) / (size * _SPARE)
         if image.format == "JPEG" and spare > 1:
             image.draft("RGB", (math.ceil(width / spare), math.ceil(height / spare)))
-        across, down = image.size[0] / width, image.size[1] / height
-        box = (box[0] * across, box[1] * down, min(box[2] * across, image.size[0]), min(box[3] * down, image.size[1]))
+        times = round(width / image.size[0])  # libjpeg reduces by a whole number and rounds the size up
+        box = (box[0] / times, box[1] / times, box[2] / times, box[3] / times)
         picture = _rgb(image).resize((size, size), Image.Resampling.BICUBIC, box=box)
     return np.asarray(picture)
 

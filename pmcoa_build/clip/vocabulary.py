@@ -139,7 +139,21 @@ skewed gaussian whisker whiskers violin stacked grouped pie donut bubble forest 
 network flowchart workflow pathway-map scheme cartoon design pipeline block blocks node-link arrowed branching
 branched linked connected unconnected interconnected photographed gross bench instrument device ruler gloved drape
 tray vial dish petri plate plates well-plate flask pipette tweezers forceps january february march april may june july
-august september october november december i ii iii iv v vi vii viii ix x xi xii
+august september october november december i ii iii iv v vi vii viii ix x xi xii tiny findings finding others
+protrusion population populations channels fast slow dermoscopic naevus nevus dominant microcalcifications
+microcalcification rhythm ring-enhancing electron-lucent electron-dense photography avid vacuoles interphase occipital
+electroencephalogram electrocardiogram hot exudate exudates membranous vesicle vesicles burst haemorrhage haemorrhages
+papule papules whitish yellowish fixation mitochondrion situ hybridization peaked dipping projections projection
+siblings forearm recordings recording angiograms deficiency haematoxylin products gels untreated depression elevation
+steps gap agarose fish child man woman boy girl per physical exploration cytometric tumoral mammograms leukocyte
+leukocytes erythrocyte erythrocytes platelets hyphal gallstone gallstones stone stones spiked intracellular
+perinuclear punctate filamentous fibrillar granulated vacuolated multinucleated nucleated crescent lenticular biconvex
+wedge-shaped ring-shaped star-shaped dumbbell bean kidney-shaped butterfly horseshoe ribbon calcific septate
+nonseptate loculated pedunculated sessile flat-topped umbilicated verrucous crusted scaly erythematous hyperpigmented
+hypopigmented macule macules nodulocystic pustule pustules plaque-like annular serpiginous arrhythmia tachycardia
+bradycardia fibrillation flutter ectopic sinus-rhythm complexes spikes spike slowing discharge akt erk p53 mapk mtor
+stat3 nfkb tnf il6 vegf egfr her2 ki67 cd3 cd4 cd8 cd20 cd31 cd34 cd45 cd68 caspase cyclin l1 l2 l3 l4 l5 s1 c1 c2 c3
+c4 c5 c6 c7 v1 v2 v3 v4 v5 v6 avf avl avr co2 o2 ph od
 """
 
 

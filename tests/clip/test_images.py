@@ -59,6 +59,15 @@ def test_reduced_decoding_stays_above_45_db(size: int) -> None:
     assert 10 * np.log10(255**2 / max(error, 1e-9)) > 45
 
 
+def test_reduced_decoding_does_not_shift_the_crop() -> None:
+    picture = smooth(1201, 1603)  # odd sides: libjpeg rounds the reduced size up
+    data = encoded(picture, quality=95)
+    for seed in range(5):
+        box = random_box(1603, 1201, Random(seed))
+        plain = np.asarray(Image.fromarray(picture).resize((64, 64), Image.Resampling.BICUBIC, box=box))
+        assert np.abs(crop(data, 64, Random(seed)).astype(int) - plain).mean() < 1
+
+
 @pytest.mark.parametrize("pixels", [
     smooth(40, 50), smooth(40, 50)[..., 0], (smooth(40, 50)[..., 0].astype(np.uint16) * 200),
 ])

@@ -17,9 +17,11 @@ import pytest
 import torch
 
 from pmcoa_build.clip import optim, step
+from pmcoa_build.clip.checkpoint import load_exported
 from pmcoa_build.clip.data import Batch, Layout, batches
 from pmcoa_build.clip.model import PMCCLIP
 from pmcoa_build.clip.shards import Sampling, row_groups
+from pmcoa_build.clip.tokenizer import VOCABULARY
 from pmcoa_build.clip.train import METRICS, TrainResult, model_config, train
 from pmcoa_build.errors import Interrupted, RunFailed, UsageError
 from pmcoa_build.spec import TrainKeys
@@ -76,10 +78,13 @@ KILLS = '''
 import dataclasses, os, signal, sys
 from pathlib import Path
 from pmcoa_build.clip import checkpoint, train as module
-from pmcoa_build.clip.evaluate import validation_recall
 from pmcoa_build.clip.model import PMCCLIP
+from pmcoa_build.clip.text import without_torchvision
 from pmcoa_build.spec import TrainKeys
 import torch
+import matplotlib.figure
+with without_torchvision():  # once, not in each child
+    from transformers import BertModel
 
 dataset, out, config = map(Path, sys.argv[1:4])
 keys = TrainKeys(model=str(config), text_model="bundled", image_size=32, epochs=2, batch_size=20, lr=1e-3, warmup=2,
@@ -123,7 +128,6 @@ def half(function):
 
 def scenario(name):
     if name == "between":
-        stepped = iter(range(100))
         return lambda told: die() if told["step"] == 5 else None
     if name == "half":
         torch.save = half(torch.save)
@@ -244,6 +248,22 @@ def test_a_finished_run_is_not_repeated_and_other_keys_begin_anew(
     assert run(toy, tmp_path, dataclasses.replace(small_keys, lr=2e-3)).resumed_from == 0
 
 
+def test_a_bert_folder_gives_the_text_tower_its_shape_and_weights(
+    toy: Path, small_keys: TrainKeys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    folder = tmp_path / "bert"
+    source = PMCCLIP(model_config(small_keys)).text_encoder
+    source.save_pretrained(folder)
+    shutil.copy(VOCABULARY, folder / "vocab.txt")
+    keys = dataclasses.replace(small_keys, text_model=str(folder), epochs=1, lr=0.0)
+    assert model_config(keys).text_cfg.bert_heads == 2
+    trained, about = load_exported(run(toy, tmp_path / "out", keys).model)
+    assert about["text_model"] == str(folder)
+    ours = trained.text_encoder.state_dict()
+    assert all(torch.equal(ours[name], value) for name, value in source.state_dict().items())
+
+
 def test_the_schedule_and_decay_groups_are_the_released_ones() -> None:
     rates = [optim.learning_rate(at, 100, 2.0, 10) for at in range(100)]
     assert rates[:3] == pytest.approx([0.2, 0.4, 0.6])
@@ -283,12 +303,16 @@ import os, sys
 import torch
 from pathlib import Path
 from pmcoa_build.clip import step
+from pmcoa_build.clip.checkpoint import load_exported
 from pmcoa_build.clip.data import Batch, Layout, batches
 from pmcoa_build.clip.model import PMCCLIP
 from pmcoa_build.clip.runtime import processes
 from pmcoa_build.clip.shards import Sampling, row_groups
+from pmcoa_build.clip.text import without_torchvision
 from pmcoa_build.clip.train import model_config
 from pmcoa_build.spec import TrainKeys
+with without_torchvision():
+    from transformers import BertModel
 
 torch.set_num_threads(1)
 keys = TrainKeys(model=sys.argv[2], text_model="bundled", image_size=32)
