@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from pmcoa_build.figures import gutters, ink, letters, partition
-from pmcoa_build.figures.boxes import Box, reading_order, shrink_to_ink
+from pmcoa_build.figures.boxes import Box, reading_order
 from pmcoa_build.figures.glyphs import WEIGHTS, find_glyphs
 from pmcoa_build.figures.kinds import classify_kind
 
@@ -19,6 +19,9 @@ VERSION = 1
 
 WORKING_SIDE = 1800
 """Larger figures are separated at this size (pixels, longest side): letters stay legible, memory bounded."""
+
+_PER_SIDE, _WORST = 20.0, 6.0
+"""What crossed ink takes from a set of letters' log-odds: per longest side of the page, and at most."""
 
 Candidate = tuple[Box, float]
 
@@ -108,22 +111,29 @@ def _scaled(box: Box, scale: float, rgb: np.ndarray) -> Box:
 
 def separate(page: ink.Page, labels: Sequence[str]) -> list[_Found]:
     """Panels of a page by its letters, else by its gutters, else the whole page as one."""
-    found = letters.find_letters(page, find_glyphs(page.grey), labels)
-    if len(found) >= 2:
-        return by_letters(page, found)
-    return by_gutters(page, labels)
+    sets = [(score, found) for score, found in letters.find_letters(page, find_glyphs(page.grey), labels)
+            if len(found) >= 2]
+    best: tuple[float, list[_Found]] | None = None
+    for score, found in sets:
+        if best is not None and score <= best[0]:
+            break  # no cut is better than a free one
+        cost, panels = by_letters(page, found)
+        worth = score - min(_PER_SIDE * cost / max(page.grey.shape), _WORST)
+        if best is None or worth > best[0]:
+            best = (worth, panels)
+    return best[1] if best is not None else by_gutters(page, labels)
 
 
-def by_letters(page: ink.Page, found: Sequence[letters.Letter]) -> list[_Found]:
-    """One panel a letter."""
+def by_letters(page: ink.Page, found: Sequence[letters.Letter]) -> tuple[float, list[_Found]]:
+    """(cost of the cuts in ink pixels, one panel a letter)."""
     anchors, ems = [f.box for f in found], [f.em for f in found]
-    _, parts = partition.divide(page, anchors, ems)
+    cost, parts = partition.divide(page, anchors, ems)
     out = []
     for index, part in parts.items():
-        box = shrink_to_ink(page.ink, part)
+        box = page.shrunk(part)
         if box is not None:
             out.append(_Found(box, 0.6 + 0.4 * found[index].score, found[index].label, found[index].score))
-    return out
+    return cost, out
 
 
 def by_gutters(page: ink.Page, labels: Sequence[str]) -> list[_Found]:
@@ -131,5 +141,5 @@ def by_gutters(page: ink.Page, labels: Sequence[str]) -> list[_Found]:
     boxes = gutters.exactly(page, len(labels)) if len(labels) > 1 else gutters.unlabelled(page)
     if boxes:
         return [_Found(box, 0.5) for box in boxes]
-    whole = shrink_to_ink(page.ink, page.box) or page.box
+    whole = page.shrunk(page.box) or page.box
     return [_Found(whole, 0.3)]

@@ -97,7 +97,7 @@ def _crowding(letters: np.ndarray, parts: np.ndarray) -> np.ndarray:
     gap = np.maximum(parts[None, :, 0] - letters[:, None, 2], letters[:, None, 0] - parts[None, :, 2])
     beside = (overlap > 0.4 * np.minimum(h, heights)) & (gap >= -1) & (gap < 0.7 * h)
     alike = (heights > 0.45 * h) & (heights < 2.2 * h) & (widths < 3 * h)
-    bracket = (widths < 0.45 * h) & (heights > 1.1 * h)
+    bracket = (widths < 0.4 * heights) & (heights > 1.05 * h)
     overlap = np.minimum(letters[:, None, 2], parts[None, :, 2]) - np.maximum(letters[:, None, 0], parts[None, :, 0])
     gap = np.maximum(parts[None, :, 1] - letters[:, None, 3], letters[:, None, 1] - parts[None, :, 3])
     stacked = (overlap > 0.6 * np.minimum(letters[:, 2] - letters[:, 0], h[:, 0])[:, None])
@@ -134,7 +134,7 @@ def _level(grey: np.ndarray, threshold: int, light: bool, tallest: int) -> tuple
     letters = parts[fits]
     if not len(letters):
         return letters, np.empty(0)
-    letters = letters[_stands_out(mask, letters) < 0.18]
+    letters = letters[_stands_out(mask, letters) < 0.4]
     letters = _with_dots(parts, letters)
     crowded = _crowding(letters, text)
     keep = crowded <= 1

@@ -95,6 +95,8 @@ def _gathered(parts: Sequence[Box], cores: Sequence[int], reach: float) -> list[
 
 def unlabelled(page: Page) -> list[Box] | None:
     """Panels by gutters alone; None where the page does not fall into pictures and plots (a flow chart, one image)."""
+    if page.dark:
+        return None
     side = max(page.grey.shape)
     parts = leaves(page, max(4, side // 120))
     small = 0.1 * side

@@ -6,24 +6,27 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pmcoa_build.figures.boxes import Box
+from pmcoa_build.figures.boxes import Box, shrink_to_ink
 
 _INK = 26
 """Largest channel difference from the paper that still counts as paper: JPEG rings and faint shadows stay below it."""
 _TINT, _TINT_SIDE = 5, 9
 """Fainter differences count as ink where they fill squares of so many pixels: the tinted ground of a panel."""
+_BLACK = 70
+"""Paper whose brightest channel is below this is dark."""
 _EDGE = 40
 """Grey step between neighbouring pixels that counts as an edge: abutting pictures differ by more along their seam."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """`grey` uint8 (H, W); `ink` bool (H, W); `ink_sum` int64 (H + 1, W + 1), summed area of `ink`;
+    """`grey` uint8 (H, W); `ink` bool (H, W); `dark`: the paper is black; `ink_sum` int64 (H + 1, W + 1), summed area of `ink`;
     `down` int32 (H + 1, W): what a vertical cut left of column x crosses above row y;
     `along` int32 (H, W + 1): what a horizontal cut above row y crosses left of column x."""
 
     grey: np.ndarray
     ink: np.ndarray
+    dark: bool
     ink_sum: np.ndarray
     down: np.ndarray
     along: np.ndarray
@@ -32,6 +35,16 @@ class Page:
     def box(self) -> Box:
         """The whole page."""
         return (0, 0, self.grey.shape[1], self.grey.shape[0])
+
+    @property
+    def content(self) -> Box:
+        """The ink of the page; a dark page is all content, its panels have no visible edge."""
+        return self.box if self.dark else shrink_to_ink(self.ink, self.box) or self.box
+
+    def shrunk(self, part: Box) -> Box | None:
+        """A part of the page shrunk to its ink, None without any; on a dark page the part itself."""
+        box = shrink_to_ink(self.ink, part)
+        return part if self.dark and box is not None else box
 
     def count(self, box: Box) -> int:
         """Ink pixels in a box."""
@@ -70,8 +83,8 @@ def read_page(rgb: np.ndarray) -> Page:
     import cv2
 
     grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
-    paper = tuple(float(v) for v in paper_colour(rgb))
-    away = cv2.absdiff(rgb, np.full_like(rgb, np.array(paper, np.uint8)))
+    paper = paper_colour(rgb)
+    away = cv2.absdiff(rgb, np.full_like(rgb, paper.astype(np.uint8)))
     most = away.max(axis=2)
     square = np.ones((_TINT_SIDE, _TINT_SIDE), np.uint8)
     tint = cv2.morphologyEx((most >= _TINT).view(np.uint8), cv2.MORPH_OPEN, square)
@@ -83,7 +96,7 @@ def read_page(rgb: np.ndarray) -> Page:
     np.cumsum(ink[:, 1:] & ink[:, :-1] & flat, axis=0, out=down[1:, 1:])
     flat = cv2.absdiff(grey[1:], grey[:-1]) < _EDGE
     np.cumsum(ink[1:] & ink[:-1] & flat, axis=1, out=along[1:, 1:])
-    return Page(grey, ink, ink_sum, down, along)
+    return Page(grey, ink, bool(paper.max() < _BLACK), ink_sum, down, along)
 
 
 def flipped(page: Page) -> Page:
@@ -95,4 +108,4 @@ def flipped(page: Page) -> Page:
     down[:] = page.down[-1][None] - page.down[::-1]
     along = np.zeros((height, width + 1), np.int32)
     along[1:] = page.along[1:][::-1]
-    return Page(grey, ink, ink_sum, down, along)
+    return Page(grey, ink, page.dark, ink_sum, down, along)

@@ -29,6 +29,7 @@ _EXTRA = 2
 _UNNAMED = 1.5
 """What a letter that the caption does not name has to be worth more."""
 _SIZES = 12
+_ALTERNATIVES = 4
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,11 @@ class _Nodes:
     prob: np.ndarray
 
 
-def _relative_height(letter: str, upper: bool) -> float:
-    """Height of a glyph in cap heights (Helvetica, Arial and Times agree within 5 %)."""
-    return 1.0 if upper or letter.isdigit() else _TALL.get(letter, _SMALL)
+def _relative_heights(letter: str, upper: bool) -> tuple[float, ...]:
+    """Height of a glyph in cap heights (Helvetica, Arial and Times agree within 5 %, but for the tails of J and Q)."""
+    if upper or letter.isdigit():
+        return (1.0, 1.25) if letter in "jq" and upper else (1.0,)
+    return (_TALL.get(letter, _SMALL),)
 
 
 def _probability(probs: np.ndarray, letter: str, upper: bool) -> np.ndarray:
@@ -91,8 +94,9 @@ def _nodes(glyphs: Glyphs, letters: Sequence[str], named: int, upper: bool, plac
         own = np.log(np.maximum(prob, 1e-6) / _FLOOR) - 1.2 * glyphs.crowded + place - _UNNAMED * (index >= named)
         rows = np.flatnonzero(own > -0.5)
         rows = rows[np.argsort(-own[rows], kind="stable")][:14]
-        em = heights[rows] / _relative_height(letter, upper)
-        parts.append(np.stack((rows, np.full(len(rows), index), own[rows], em, prob[rows]), axis=1))
+        for relative in _relative_heights(letter, upper):
+            em = heights[rows] / relative
+            parts.append(np.stack((rows, np.full(len(rows), index), own[rows], em, prob[rows]), axis=1))
     table = np.concatenate(parts) if parts else np.zeros((0, 5))
     return _Nodes(table[:, 0].astype(int), table[:, 1].astype(int), table[:, 2], table[:, 3], table[:, 4])
 
@@ -159,31 +163,30 @@ def _sizes(nodes: _Nodes) -> list[float]:
     return [float(np.exp(-0.08 * step)) for _, step in sorted(found)[:_SIZES]]
 
 
-def find_letters(page: Page, glyphs: Glyphs, labels: Sequence[str] = ()) -> list[Letter]:
-    """The panel letters of a page in label order; empty where no chain is convincing.
+def find_letters(page: Page, glyphs: Glyphs, labels: Sequence[str] = ()) -> list[tuple[float, list[Letter]]]:
+    """Up to _ALTERNATIVES sets of panel letters, each in label order with its score, best first; [] without any.
 
     With `labels` (as the caption prints them) those are looked for, and a missing one is left out. Without, an
-    unbroken and well legible run from A is asked for, at least two letters long.
+    unbroken and well legible run from A is asked for, at least two letters long. Scores are log-odds; a set that
+    cuts the page badly should give way to the next.
     """
     if not len(glyphs):
         return []
     wanted, named = _wanted(labels)
     place = _clear_left(page, glyphs)
-    best: tuple[float, list[int], _Nodes, bool] | None = None
+    printed = {label.lower(): label for label in reversed(labels)}
+    found: dict[tuple[int, ...], tuple[float, list[Letter]]] = {}
     for upper in (True, False):
         nodes = _nodes(glyphs, wanted, named or len(wanted), upper, place)
         for em in _sizes(nodes):
             score, chain = _best_chain(nodes, glyphs.boxes, em)
             score += 0.3 * np.log(em)
-            if chain and (best is None or score > best[0]):
-                best = (score, chain, nodes, upper)
-    if best is None or best[0] < _ENOUGH:
-        return []
-    _, chain, nodes, upper = best
-    if not named and not _unbroken(nodes, chain):
-        return []
-    printed = {label.lower(): label for label in reversed(labels)}
-    return [_letter(nodes, node, glyphs, wanted, printed, upper) for node in chain]
+            if score < _ENOUGH or (not named and not _unbroken(nodes, chain)):
+                continue
+            key = tuple(nodes.glyph[chain].tolist())
+            if key not in found or score > found[key][0]:
+                found[key] = (score, [_letter(nodes, node, glyphs, wanted, printed, upper) for node in chain])
+    return sorted(found.values(), key=lambda pair: -pair[0])[:_ALTERNATIVES]
 
 
 def _unbroken(nodes: _Nodes, chain: Sequence[int]) -> bool:

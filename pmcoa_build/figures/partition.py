@@ -15,8 +15,10 @@ import numpy as np
 from pmcoa_build.figures.boxes import Box
 from pmcoa_build.figures.ink import Page
 
-_PULL = 0.02
-"""Cost of a pixel between a cut and the anchor right of it or below: of two clean gaps the nearer is meant."""
+_PULL = 0.05
+"""Cost of a pixel between a cut and where the panel right of it or below should begin: the nearer gap is meant."""
+_WIDE, _NEAR = 0.15, 4.0
+"""Worth of a pixel of a clean gap's width (counted up to 3 cap heights), within so many cap heights of the anchor."""
 _ABOVE, _LEFT = 0.06, 0.03
 """Cost of a pixel of ink above, and left, of the anchor of its part."""
 _UPRIGHT = 3.0
@@ -33,6 +35,7 @@ class _Search:
     page: Page
     anchors: Sequence[Box]
     ems: Sequence[float]
+    insets: tuple[float, float]
     seen: dict[tuple[Box, tuple[int, ...]], tuple[float, dict[int, Box]]] = field(default_factory=dict)
 
 
@@ -43,6 +46,33 @@ def _stray(search: _Search, part: Box, index: int) -> float:
     above = search.page.count((x0, y0, x1, max(y0, int(anchor[1] - 0.8 * em))))
     beside = search.page.count((x0, anchor[1], max(x0, int(anchor[0] - 4 * em)), part[3]))
     return _ABOVE * above + _LEFT * beside
+
+
+def _run_lengths(flags: np.ndarray) -> np.ndarray:
+    """Length of the run of set flags that each position lies in; 0 where it is not set."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], flags.view(np.int8), [0])))).reshape(-1, 2)
+    out = np.zeros(len(flags))
+    for start, end in edges:
+        out[start:end] = end - start
+    return out
+
+
+def _insets(page: Page, anchors: Sequence[Box], ems: Sequence[float]) -> tuple[float, float]:
+    """How far letters stand inside their panels, across and down: the distance of the first ones from the page's edge.
+
+    (0, 0) where letters stand on paper, beside or above their panels.
+    """
+    inside = 0
+    for (x0, y0, x1, y1), em in zip(anchors, ems, strict=True):
+        pad = max(2, round(0.4 * em))
+        ring = (max(x0 - pad, 0), max(y0 - pad, 0), min(x1 + pad, page.box[2]), min(y1 + pad, page.box[3]))
+        inside += page.dark or page.count(ring) > 0.7 * (ring[2] - ring[0]) * (ring[3] - ring[1])
+    if inside < 0.6 * len(anchors):
+        return 0.0, 0.0
+    first = np.min(np.asarray(anchors), axis=0)
+    limit = 2.5 * max(ems)
+    left, top = float(first[0]) - page.content[0], float(first[1]) - page.content[1]
+    return (left if 0 <= left <= limit else 0.0), (top if 0 <= top <= limit else 0.0)
 
 
 def _cuts(search: _Search, part: Box, rows: tuple[int, ...]) -> list[tuple[float, int, int, int]]:
@@ -60,7 +90,10 @@ def _cuts(search: _Search, part: Box, rows: tuple[int, ...]) -> list[tuple[float
             if line is None:
                 page = search.page
                 line = page.vertical_costs(part) if axis == 0 else page.horizontal_costs(part)
-            costs = line[low - part[axis] : high + 1 - part[axis]] + _PULL * np.arange(high - low, -1, -1)
+            em = max(search.ems)
+            away = np.abs(np.arange(low, high + 1) - (high - search.insets[axis]))
+            raw = line[low - part[axis] : high + 1 - part[axis]]
+            costs = raw + _PULL * away - _WIDE * np.minimum(_run_lengths(raw == 0), 3 * em) * (away < _NEAR * em)
             best = int(costs.argmin())
             found.append((float(costs[best]) + _UPRIGHT * (axis == 0), axis, low + best, k))
     return sorted(found)[: _FEW if len(search.seen) < _BUDGET else 1]
@@ -96,5 +129,5 @@ def divide(page: Page, anchors: Sequence[Box], ems: Sequence[float]) -> tuple[fl
 
     `anchors` are the letters' boxes, `ems` their cap heights, both in pixels.
     """
-    search = _Search(page, anchors, ems)
+    search = _Search(page, anchors, ems, _insets(page, anchors, ems))
     return _solve(search, page.box, tuple(range(len(anchors))))
