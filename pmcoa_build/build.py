@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pmcoa_build import schema, spec
 from pmcoa_build.engine import state as states
-from pmcoa_build.engine.read import lost_rows
+from pmcoa_build.engine.read import lost_rows, read_file
 from pmcoa_build.engine.runner import total_counts
 from pmcoa_build.engine.state import State
 from pmcoa_build.errors import UsageError
@@ -41,7 +40,7 @@ class Build:
     def table(self, stage: str, columns: Sequence[str] | None = None) -> pa.Table:
         """The rows of a stage (schema.py), all blocks together. Raises UsageError if it has not run."""
         paths = [self.state.path(item["path"]) for item in self._outputs(stage)]
-        return pa.concat_tables([pq.read_table(path, columns=columns, partitioning=None) for path in paths])
+        return pa.concat_tables([read_file(path, columns=columns) for path in paths])
 
     def lost(self, stage: str) -> pa.Table:
         """The units that a stage left out, with their reasons (schema.LOST)."""

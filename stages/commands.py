@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pmcoa_build import spec as specs
 from pmcoa_build.engine import care
 from pmcoa_build.engine import state as states
 from pmcoa_build.engine.plan import Plan, plan_all
+from pmcoa_build.engine.read import read_file
 from pmcoa_build.engine.runner import Options, Run, Stop, Summary, run_step, world_of
 from pmcoa_build.errors import RunFailed, UsageError
 from stages import report as reports
@@ -195,7 +195,7 @@ def _inventory(state: states.State, date: str) -> pa.Table:
     files = sorted((state.out / "snapshot").glob("inventory-*.parquet"))
     for path in files:
         if path.name.startswith(f"inventory-{date}"):
-            return pq.read_table(path, partitioning=None)
+            return read_file(path)
     kept = ", ".join(path.name.removeprefix("inventory-")[:10] for path in files) or "none"
     raise UsageError(f"This build has kept no snapshot {date!r}; it has: {kept}.")
 

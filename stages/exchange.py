@@ -7,10 +7,9 @@ import functools
 from collections.abc import Callable
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
 from pmcoa_build import spec as specs
 from pmcoa_build.engine import state as states
+from pmcoa_build.engine.read import read_file
 from pmcoa_build.errors import UsageError
 
 Add = Callable[[argparse.ArgumentParser], None]
@@ -47,7 +46,7 @@ def rehydrate(options: argparse.Namespace) -> int:
     with open_bucket(options.source, connections=1, requests_per_second=options.rate, contact=options.contact,
                      cache=None) as bucket:
         for path in files:
-            done = fill(pq.read_table(path, partitioning=None), out / path.name, bucket.get, crop=crop, md5s=md5s)
+            done = fill(read_file(path), out / path.name, bucket.get, crop=crop, md5s=md5s)
             rows, lost = rows + done.rows, lost + len(done.lost)
             for panel, reason, detail in done.lost:
                 print(f"{panel}: {reason} {detail}".rstrip())
@@ -63,7 +62,7 @@ def _tables(path: Path) -> tuple[list[Path], dict[str, str]]:
     attribution = (path if path.is_dir() else path.parent.parent) / "ATTRIBUTION.parquet"
     if not attribution.exists():
         return files, {}
-    table = pq.read_table(attribution, columns=["image_id", "md5"])
+    table = read_file(attribution, columns=["image_id", "md5"])
     return files, {row["image_id"]: row["md5"] for row in table.to_pylist() if row["md5"]}
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from pmcoa_build import schema
 from pmcoa_build.build import Build
@@ -18,6 +17,7 @@ from pmcoa_build.dataset.attribution import attribution_rows
 from pmcoa_build.dataset.gallery import SHOWN, gallery_figures
 from pmcoa_build.dataset.publish import ShardFile, publish
 from pmcoa_build.engine import state as states
+from pmcoa_build.engine.read import read_file
 from pmcoa_build.engine.stage import Input, Row, Task, TaskContext, TaskOutput
 from pmcoa_build.errors import RunFailed
 from stages.report import funnel
@@ -36,7 +36,7 @@ def run(context: TaskContext) -> TaskOutput:
     if not any(shard.rows for shard in shards):
         raise RunFailed("There is not a single pair to publish: `python -m stages report` lists where they were lost.")
     build = Build(context.spec, states.of(context.spec))
-    rows = pa.concat_tables([pq.read_table(shard.path, columns=list(_ROWS), partitioning=None) for shard in shards])
+    rows = pa.concat_tables([read_file(shard.path, columns=list(_ROWS)) for shard in shards])
     media = build.table("media", ["image_id", "md5"])
     attribution = attribution_rows(rows, build.table("articles", ["article", "title", "authors"]), media)
     lost = _reasons(build)

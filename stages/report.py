@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from pmcoa_build.engine.plan import Plan
+from pmcoa_build.engine.read import read_file
 from pmcoa_build.engine.runner import total_counts
 from pmcoa_build.engine.stage import Row, Step
 from pmcoa_build.engine.state import State
@@ -65,7 +64,7 @@ def scores_text(state: State) -> str:
     record = state.records("evaluate").get("all")
     if not record or not record.get("table"):
         return "No scores yet: the model has not been evaluated."
-    rows = pq.read_table(state.path(record["table"]["path"]), partitioning=None).to_pylist()
+    rows = read_file(state.path(record["table"]["path"])).to_pylist()
     lines = [f"{'protocol':28}{'metric':18}{'value':>9}{'n':>7}"]
     return "\n".join(lines + [f"{r['protocol']:28}{r['metric']:18}{r['value']:>9.3f}{r['n']:>7}" for r in rows])
 
@@ -77,7 +76,7 @@ def savings(state: State) -> str:
     skipped = sum(counts["filtered"].values())
     listed = fetched = size = 0
     for record in articles:
-        table = pq.read_table(state.path(record["output"]["path"]), columns=["media"], partitioning=None)
+        table = read_file(state.path(record["output"]["path"]), columns=["media"])
         listed += sum(is_raster(item["name"]) for row in table["media"].to_pylist() for item in row)
     for record in media:
         fetched += record["output"]["rows"]
@@ -117,7 +116,7 @@ def _screened(state: State, records: list[Row], row: Row) -> Row:
     kept = 0
     reasons: dict[str, int] = {}
     for record in records:
-        table = pq.read_table(state.path(record["output"]["path"]), columns=["keep", "reasons"], partitioning=None)
+        table = read_file(state.path(record["output"]["path"]), columns=["keep", "reasons"])
         for item in table.to_pylist():
             kept += item["keep"]
             if item["reasons"]:

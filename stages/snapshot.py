@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from pmcoa_build import schema
 from pmcoa_build.engine.blocks import block_name, block_size, boundaries
 from pmcoa_build.engine.files import atomic
+from pmcoa_build.engine.read import read_file
 from pmcoa_build.engine.stage import Row, Task, TaskContext, TaskOutput
 from pmcoa_build.errors import RunFailed
 from pmcoa_build.pmc.inventory import read_inventory, resolve
@@ -31,7 +32,7 @@ def run(context: TaskContext) -> TaskOutput:
     """Pin a snapshot, select from it, cut blocks."""
     spec, previous = context.spec, (context.previous or {}).get("facts", {})
     folder, inventory = _pinned(previous, context) or _newest(context)
-    everything = pq.read_table(inventory, partitioning=None)
+    everything = read_file(inventory)
     selected, left_out = select(everything, spec.select)
     if not selected.num_rows:
         raise RunFailed(
@@ -75,7 +76,7 @@ def _bounds(context: TaskContext) -> list[int]:
     if context.previous is None:
         return []
     path = context.out / context.previous["facts"]["blocks"]
-    rows = pq.read_table(path, partitioning=None).to_pylist() if path.exists() else []
+    rows = read_file(path).to_pylist() if path.exists() else []
     if not rows:
         return []
     return [row["lower"] for row in rows] + [rows[-1]["upper"]]

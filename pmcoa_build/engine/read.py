@@ -33,10 +33,16 @@ UNITS = pa.schema(
 """The ledger beside each block: what became of every unit, in the order of the block's rows."""
 
 
+def read_file(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """A whole file, or some of its columns; plain Parquet reading, because pyarrow.dataset takes half a second to load."""
+    with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        return file.read(columns=None if columns is None else list(columns))
+
+
 def read_columns(paths: Sequence[Path], columns: Sequence[str], schema: pa.Schema) -> pa.Table:
     """The columns of several files as one table, in the order of the files."""
     wanted = pa.schema([schema.field(name) for name in columns])
-    tables = [pq.read_table(path, columns=list(columns), partitioning=None).cast(wanted) for path in paths]
+    tables = [read_file(path, columns=columns).cast(wanted) for path in paths]
     return pa.concat_tables(tables) if tables else wanted.empty_table()
 
 
@@ -85,7 +91,7 @@ class Previous:
     """The block as it was committed last: its units, and their rows, to be copied where nothing changed."""
 
     def __init__(self, data: Path, ledger: Path) -> None:
-        units = pq.read_table(ledger, partitioning=None)
+        units = read_file(ledger)
         ends = np.cumsum(units["rows"].to_numpy()) if units.num_rows else np.array([], dtype=np.int64)
         self.units: dict[str, Row] = {}
         for unit, end in zip(units.to_pylist(), ends.tolist(), strict=True):
@@ -122,7 +128,7 @@ class Previous:
 
     def table(self) -> pa.Table:
         """All rows of the block."""
-        return pq.read_table(self._data, partitioning=None)
+        return read_file(self._data)
 
     def close(self) -> None:
         """Close the data file."""
@@ -132,7 +138,7 @@ class Previous:
 
 def lost_rows(ledger: Path, scope: str) -> list[Row]:
     """The lost table of a block (schema.LOST) from its ledger."""
-    units = pq.read_table(ledger, columns=["unit", "lost", "attempts"], partitioning=None)
+    units = read_file(ledger, columns=["unit", "lost", "attempts"])
     units = units.filter(pc.greater(pc.list_value_length(units["lost"]), 0))
     rows = []
     for entry in units.to_pylist():

@@ -15,14 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pmcoa_build.engine import files, log
 from pmcoa_build.engine.care import outputs
 from pmcoa_build.engine.executors import Site, needs_resource, run_jobs
 from pmcoa_build.engine.plan import Due, Plan, World, fingerprint, plan_all, used_blocks
 from pmcoa_build.engine.progress import Style, open_progress
-from pmcoa_build.engine.read import read_columns
+from pmcoa_build.engine.read import read_columns, read_file
 from pmcoa_build.engine.stage import Row, Stage, Step, Task, TaskContext, TaskOutput
 from pmcoa_build.engine.state import State
 from pmcoa_build.engine.work import Job, Source, stamp
@@ -276,7 +275,7 @@ def _task_receipt(state: State, task: Task, due: Due, output: TaskOutput) -> Row
     columns = {"facts": files.combined({"facts": files.canonical(output.facts).hex()})}
     if output.table is not None and task.schema is not None and not task.defines_blocks:
         content = files.ContentHash(task.schema, task.key)
-        content.add(pq.read_table(output.table, partitioning=None))
+        content.add(read_file(output.table))
         columns |= content.columns()
     return {
         "block": due.block, "inputs": due.inputs, "facts": output.facts, "counts": output.counts or {},
@@ -294,7 +293,7 @@ def _block_table(state: State, record: Row) -> dict[str, Row]:
 @functools.lru_cache(maxsize=2)
 def _read_blocks(path: Path) -> dict[str, Row]:
     try:
-        return {row["block"]: row for row in pq.read_table(path, partitioning=None).to_pylist()}
+        return {row["block"]: row for row in read_file(path).to_pylist()}
     except (OSError, pa.ArrowInvalid) as error:
         raise RunFailed(f"{path} is damaged ({error}): delete it and run the first stage again.") from None
 
