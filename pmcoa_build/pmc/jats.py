@@ -17,7 +17,7 @@ from lxml import etree
 from pmcoa_build.errors import UnitLost
 from pmcoa_build.pmc import jats_text
 from pmcoa_build.pmc.jats_meta import Front, local, read_front, read_license
-from pmcoa_build.pmc.jats_reprint import CITED, is_reprint
+from pmcoa_build.pmc.jats_reprint import CITED, is_reprint, may_be_reprint
 from pmcoa_build.pmc.jats_text import Element, plain, serialized, squash, text_of
 
 
@@ -188,8 +188,8 @@ _FIG, _GROUP = "{*}fig", "{*}fig-group"
 _NOT_MAIN = ("{*}sub-article", "{*}response")
 _SKIPPED = {"sub-article", "response"}
 _WANTED = (_FIG, "{*}graphic", "{*}media", "{*}permissions", "{*}attrib", *_NOT_MAIN)
-_OWNERS = (_FIG, "{*}caption", "{*}permissions", "{*}label", "{*}attrib", "{*}inline-formula", "{*}disp-formula",
-           "{*}table-wrap", "{*}supplementary-material")
+_OWNERS = {"fig", "caption", "permissions", "label", "attrib", "inline-formula", "disp-formula", "table-wrap",
+           "supplementary-material"}
 """Nearest of these above a graphic: it is the figure's only if that is the figure."""
 _RIGHTS = {"permissions", "attrib"}
 _RIGHTS_OWNERS = (_FIG, _GROUP, "{*}caption")
@@ -257,10 +257,17 @@ def _collect(part: Element, found: _Found, *, in_body: bool) -> None:
             if owner is not None and local(owner) in _HOLDERS:
                 found.rights.setdefault(owner, []).append(serialized(element))
         else:
-            owner = next(element.iterancestors(*_OWNERS), None)
-            href = _href(element)
+            owner, href = _owner(element), _href(element)
             if owner in found.figures and href:
                 found.figures[owner][name == "media"].append(href)
+
+
+def _owner(graphic: Element) -> Element | None:
+    """The nearest element around it that decides whose graphic it is."""
+    element = graphic.getparent()
+    while element is not None and local(element) not in _OWNERS:
+        element = element.getparent()
+    return element
 
 
 def _figure(
@@ -275,16 +282,17 @@ def _figure(
     return Figure(
         xml_id=xml_id, label=label, caption=caption, caption_xml=caption_xml, graphics=graphics, media=media,
         fig_type=element.get("fig-type"), license=license_code, rights_note=rights or None,
-        reprint=is_reprint(_cited(caption, caption_xml)) or is_reprint(rights, rights=True),
+        reprint=_is_reprint(caption, caption_xml) or bool(rights and is_reprint(rights, rights=True)),
         mentions=mentions.get(xml_id or "", []), n_mentions=found.counts.get(xml_id or "", 0),
     )
 
 
-def _cited(caption: str | None, caption_xml: str) -> str:
-    """The caption with `CITED` where it refers to the literature."""
-    if caption and "bib" in caption_xml:
-        return jats_text.with_citations(caption_xml, CITED, jats_text.CAPTION)
-    return caption or ""
+def _is_reprint(caption: str | None, caption_xml: str) -> bool:
+    if not caption or not may_be_reprint(caption):
+        return False
+    if "bib" not in caption_xml:
+        return is_reprint(caption)
+    return is_reprint(jats_text.with_citations(caption_xml, CITED, jats_text.CAPTION))
 
 
 def _rights(element: Element, found: _Found) -> list[str]:

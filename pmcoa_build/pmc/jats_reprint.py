@@ -18,12 +18,13 @@ A noncharacter: Unicode keeps it out of any interchange of text."""
 
 _STEMS = """
     permis courtes cortes reprint reprod republish redraw re-draw redraft adapt adopted modified modificad modifié
-    modificat modifiz simplif copied excerpt reused re-used replot recreated re-created taken extracted extraíd extraid
-    extrait borrow sourced downloaded retriev cropped digiti obtained_f originat originally_p previously_p first_p
-    first_a based_on inspired source fonte fuente quelle © copyright credit identical_to creative cc_by cc-by wiki
-    pixabay flickr shutterstock openstreetmap phylopic servier freepik kindly generously graciously retirad tomad obtid
-    obtenid redesenh redibuj autori adatt riprod tratt concession redessin repris tiré d'après d’après genehmigung
-    entnommen verändert abgewandelt from_ref from_the_ref from_[ from_the_[ (from
+    modificat modifiz simplif copied excerpt reused re-used replot recreated re-created taken_f taken_d taken_w
+    extracted_f extraíd extraid extrait borrow sourced downloaded retriev cropped_f digiti originat originally_p
+    previously_p first_p first_a based_on inspired_by source: sources: source_: fonte fuente quelle © copyright credit
+    identical_to creative cc_by cc-by wiki pixabay flickr shutterstock openstreetmap phylopic servier freepik kindly
+    generously graciously retirad tomad obtid obtenid redesenh redibuj autori adatt riprod tratt concession redessin
+    repris tiré d'après d’après genehmigung entnommen verändert abgewandelt
+    from_ref from_the_ref from_[ from_the_[ (from
 """
 
 
@@ -31,30 +32,37 @@ def _grouped(stems: str) -> str:
     """One alternation of all stems, by first letter, so that a word costs as many trials as there are letters."""
     by_letter: dict[str, list[str]] = {}
     for stem in (word.replace("_", " ") for word in stems.split()):
-        by_letter.setdefault(stem[0], []).append(stem[1:])
-    return "|".join(f"{re.escape(first)}(?:{'|'.join(map(re.escape, rest))})" for first, rest in sorted(by_letter.items()))
+        by_letter.setdefault(re.escape(stem[0]), []).append(re.escape(stem[1:]))
+    return "|".join(f"{first}(?:{'|'.join(rest)})" for first, rest in sorted(by_letter.items()))
 
 
+_QUICK = re.compile(rf" (?:{_grouped(_STEMS)}|from(?:  |)[0-9])")
+"""Much faster than `_STEM`, as it starts with one letter; lets a little more through."""
 _STEM = re.compile(rf"[ (\[\"“/](?:{_grouped(_STEMS)}|from (?:the )?{CITED})")
 """Where a trigger may start, in lower-case text with a blank before it."""
 
 _TRIGGER = re.compile(
-    r"(?P<strong>\b(?:reprinted|reproduced|reproductions?|republished|re-?drawn|re-?drafted|adapted|adaptations?|replotted"
-    r"|excerpted|adap[a-z]{0,3}tad[oa]s?|reproduzid[oa]s?|reproducid[oa]s?|redesenhad[oa]s?|redibujad[oa]s?|modificad[oa]s?"
+    r"(?P<strong>\b(?:reprinted|reproduced|reproductions?|republished|re-?drawn|re-?drafted|adapted|adaptations?"
+    r"|replotted"
+    r"|excerpted|adap[a-z]{0,3}tad[oa]s?|reproduzid[oa]s?|reproducid[oa]s?|redesenhad[oa]s?|redibujad[oa]s?"
+    r"|modificad[oa]s?"
     r"|adapté?e?s?|reproduite?s?|redessinée?s?|modifiée?s?|adattat[oaie]|riprodott[oaie]|modificat[oaie]|adaptiert"
     r"|modifiziert|verändert|abgewandelt)\b)"
-    r"|(?P<weak>\b(?:modified|modifications?|adopted|simplified|copied|re-?used|recreated|re-created|taken|extracted|borrowed"
-    r"|sourced|downloaded|retrieved|cropped|digiti[sz]ed|obtained|originates?|tratt[oaie]|entnommen|tirée?s?|extraite?s?"
+    r"|(?P<weak>\b(?:modified|modifications?|adopted|simplified|copied|re-?used|recreated|re-created|taken"
+    r"|extracted|borrowed"
+    r"|sourced|downloaded|retrieved|cropped|digiti[sz]ed|originates?|tratt[oaie]|entnommen|tirée?s?|extraite?s?"
     r"|extra[ií]d[oa]s?|retirad[oa]s?|tomad[oa]s?|obtid[oa]s?|obtenid[oa]s?|reprise?s?)\b)"
     r"|(?P<based>\b(?:based on|inspired by)\b)"
     r"|(?P<permission>\bpermi(?:ssions?|so|ssão)\b|\bautori[sz]a(?:tion|ção|ción)\b|\bgenehmigung\b|\bconcessione\b)"
-    r"|(?P<courtesy>\bcourtesy\b|\bcortes[ií]a\b|\b(?:kindly|generously|graciously) (?:provided|supplied|contributed)\b)"
+    r"|(?P<courtesy>\bcourtesy\b|\bcortes[ií]a\b|\b(?:kindly|generously|graciously) (?:provided|supplied"
+    r"|contributed)\b)"
     r"|(?P<published>\b(?:originally|previously|first) (?:published|appeared|printed)\b)"
     r"|(?P<source>\b(?:sources?|fonte|fuente|quelle)\s*:)"
     r"|(?P<credit>\bcredits?\b|\bd['’]après\s+\w|\bidentical to the (?:original|copyrighted)\b)"
     r"|(?P<copyright>©|\bcopyright\b)"
     r"|(?P<licence>\bcreative commons\b|\bcc[ -]by\b)"
-    r"|(?P<place>\bwiki(?:media|pedia|commons)\b|\bpixabay\b|\bflickr\b|\bshutterstock\b|\bopenstreetmap\b|\bphylopic\b"
+    r"|(?P<place>\bwiki(?:media|pedia|commons)\b|\bpixabay\b|\bflickr\b|\bshutterstock\b|\bopenstreetmap\b"
+    r"|\bphylopic\b"
     r"|\bservier\b|\bfreepik\b)"
     r"|(?P<origin>\(?\bfrom\b)",
     re.IGNORECASE,
@@ -62,11 +70,15 @@ _TRIGGER = re.compile(
 
 _NAME = r"[A-ZÀ-ÖØ-Þ][\w'’\-]+"
 _YEAR = r"\b(?:1[6-9]|20)\d\d\b"
-_REFERENCE = rf"(?:[\[(]?\s?{CITED}|\[\d{{1,3}}\s*[\],;–-](?!\s?(?:\w|dir|zone|axis|pla))|(?i:\b(?:refs?|references?)\b)\.?\s*[\[(]?[\d{CITED}])"
+_REFERENCE = (
+    rf"(?:[\[(]?\s?{CITED}|\[\d{{1,3}}\s*[\],;–-](?!\s?(?:\w|dir|zone|axis|pla))"
+    rf"|(?i:\b(?:refs?|references?)\b)\.?\s*[\[(]?[\d{CITED}])"
+)
 _PLACE = (
     r"(?i:\bwiki(?:media|pedia|commons)|\bpixabay|\bflickr|\bunsplash|\bshutterstock|\bfreepik|\bservier|\bbiorender"
     r"|\bopen ?street ?map|\bgoogle (?:earth|maps?)|\bopenclipart|\bphylopic|\bpublic domain|\bmuseum|\btextbook"
-    r"|\bunpublished|\b(?:our|previous|prior|earlier|published|original|another) (?:\w+ ){0,2}(?:work|papers?|publications?"
+    r"|\bunpublished|\b(?:our|previous|prior|earlier|published|original|another) (?:\w+ ){0,2}(?:work|papers?"
+    r"|publications?"
     r"|stud(?:y|ies)|reports?|articles?|sources?|figures?|images?)\b)"
 )
 _SOURCE = (
@@ -78,50 +90,66 @@ _WITHIN = r"(?:(?!\.\s+[A-Z(])[^;])"
 """Any character up to the end of the clause; a point within initials or "ref." does not end it."""
 
 _STRONG = re.compile(
-    rf"{_WITHIN}{{0,60}}?(?i:\b(?:from|after|of|based on|according to|following|nach|aus|d[eoa]s?|del|du|des|d['’]|dal\w*)(?!\w))"
+    rf"{_WITHIN}{{0,60}}?(?i:\b(?:from|after|of|based on|according to|following|nach|aus|d[eoa]s?|del|du|des"
+    rf"|d['’]|dal\w*)"
+    r"(?!\w))"
     rf"(?:{_WITHIN}{{0,80}}?{_SOURCE}|\s+(?:the |an? )?(?:{_NAME}|[\"“‘'\[]))"
 )
 _WORDS = rf"\s*(?:[\w'’\-]+,?\s+){{0,4}}?[\[(\"“‘]?{_SOURCE}"
 _BASED = re.compile(_WORDS)
 _WEAK = re.compile(rf"(?:\s+\w+)?\s+(?i:from|after|according to|de|do|da|del|dos|das|du|aus|of|en|em)(?!\w){_WORDS}")
 _PICTURES = re.compile(
-    r"\b(?:figures?|figs?|images?|pictures?|photo\w*|illustrations?|drawings?|diagrams?|schem(?:es?|as?|atics?|ata)|maps?|plates?"
-    r"|micrographs?|sketch(?:es)?|panels?|silhouettes?|artwork|graphics?|cartoons?|radiographs?|icons?|logos?|screenshots?"
-    r"|portraits?|renderings?|boundar(?:y|ies)|fotos?|imagens?|imagen|imágenes|figuras?|abbildung\w*|bild\w*|mapas?)\b",
+    r"\b(?:figures?|figs?|images?|pictures?|photo\w*|illustrations?|drawings?|diagrams?|schem(?:es?|as?|atics?"
+    r"|ata)|maps?|plates?"
+    r"|micrographs?|sketch(?:es)?|panels?|silhouettes?|artwork|graphics?|cartoons?|radiographs?|icons?|logos?"
+    r"|screenshots?"
+    r"|portraits?|renderings?|boundar(?:y|ies)|fotos?|imagens?|imagen|imágenes|figuras?|abbildung\w*|bild\w*"
+    r"|mapas?)\b",
     re.IGNORECASE,
 )
 _NUMBERS = re.compile(
-    r"\b(?:data|datos|dados|values?|sequences?|measurements?|parameters?|strains?|cells?|samples?|populations?|estimates?|rates?"
-    r"|tissues?|patients?|mice|animals?|areas?|results?|information|coordinates|predictions?|concentrations?|genes?|isolates?)\b"
+    r"\b(?:data|datos|dados|values?|sequences?|measurements?|parameters?|strains?|cells?|samples?|populations?"
+    r"|estimates?|rates?"
+    r"|tissues?|patients?|mice|animals?|areas?|results?|information|coordinates|predictions?|concentrations?"
+    r"|genes?|isolates?)\b"
     r"[^.;]{0,40}$",
     re.IGNORECASE,
 )
 _OWN = re.compile(
-    r"\s*(?:(?:the|our|os?|as?|los|las|própri\w+|propi\w+|d[oa]s?)\s+)*(?:own|authors?|autor\w*|this|present|current|data|survey\w*"
-    r"|field|research|self|study|prepared|created|compiled|elabora\w*|calculat\w*|dados|datos|pesquisa\w*|acervo|arquivo"
+    r"\s*(?:(?:the|our|os?|as?|los|las|própri\w+|propi\w+|d[oa]s?)\s+)*(?:own|authors?|autor\w*|this|present"
+    r"|current|data|survey\w*"
+    r"|field|research|self|study|prepared|created|compiled|elabora\w*|calculat\w*|dados|datos|pesquisa\w*|acervo"
+    r"|arquivo"
     r"|produ[zç]\w*|eigene\w*|encuesta\w*|investigaci\w*|cria\w*|organiza\w*|própri\w*|propi\w*)\b",
     re.IGNORECASE,
 )
+_OTHER_SOURCE = re.compile(r"\b(?:data|light|energy|power|radiation|ion|food|carbon)\s*$", re.IGNORECASE)
 _SOURCE_SOON = re.compile(rf"[^;]{{0,80}}?{_SOURCE}")
 _ORIGIN = re.compile(rf"\s+(?:the\s+)?{_REFERENCE}")
-_BRACKETED = re.compile(rf"(?<=[(\[])from\s+(?:{_REFERENCE}|{_NAME}(?:\s+et al\b|\s+(?:and|&)\s+{_NAME}|,?\s+\(?{_YEAR}))")
+_BRACKETED = re.compile(
+    rf"(?<=[(\[])from\s+(?:{_REFERENCE}|{_NAME}(?:\s+et al\b|\s+(?:and|&)\s+{_NAME}|,?\s+\(?{_YEAR}))"
+)
 _GRANTED = re.compile(
-    r"(?:with|by|under|used|com|con|avec|mit|per gentile|su)\s+(?:[\w'’]+\s+){0,3}(?:l['’])?$|(?:reprint|reproduc|reus)\w*[^.;]{0,60}$",
+    r"(?:with|by|under|used|com|con|avec|mit|per gentile|su)\s+(?:[\w'’]+\s+){0,3}(?:l['’])?$|(?:reprint|reproduc"
+    r"|reus)\w*[^.;]{0,60}$",
     re.IGNORECASE,
 )
-_GRANTED_BY = re.compile(r"\s+(?:from|of|by|granted|obtained|to re|for re|to use|to publish|de|do|da|del)\b", re.IGNORECASE)
+_GRANTED_BY = re.compile(r"\s+(?:from|of|by|granted|obtained|(?:to|for) (?:re|use|publish)|de|do|da|del)\b", re.IGNORECASE)
 _NOT_GRANTED = re.compile(
-    r"\bwithout\b|\bno (?:further )?permission|\b(?:patients?|participants?|parents?|subjects?|guardians?|volunteers?|individuals?"
+    r"\bwithout\b|\bno (?:further )?permission|\b(?:patients?|participants?|parents?|subjects?|guardians?"
+    r"|volunteers?|individuals?"
     r"|famil(?:y|ies)|ethic\w*|consent|informed|animals?|landowners?|committee|ministry|government|collect\w*)\b",
     re.IGNORECASE,
 )
 _GIVEN_THINGS = re.compile(
-    r"\b(?:strains?|plasmids?|antibod\w+|mice|mouse|cells?|lines?|constructs?|vectors?|reagents?|specimens?|samples?|compounds?"
+    r"\b(?:strains?|plasmids?|antibod\w+|mice|mouse|cells?|lines?|constructs?|vectors?|reagents?|specimens?"
+    r"|samples?|compounds?"
     r"|data|software|code|materials?|virus\w*|protein)\b[^.;]{0,40}$",
     re.IGNORECASE,
 )
 _FOREIGN_COPYRIGHT = re.compile(
-    rf"(?!\s*(?:the\s+)?authors?\b)[^.;]{{0,40}}(?:{_YEAR}|\b(?:ltd|inc|press|publish\w*|society|elsevier|springer|wiley|ieee|acs|aaas"
+    rf"(?!\s*(?:the\s+)?authors?\b)[^.;]{{0,40}}(?:{_YEAR}|\b(?:ltd|inc|press|publish\w*|society|elsevier"
+    rf"|springer|wiley|ieee|acs|aaas"
     r"|google|openstreetmap)\b)",
     re.IGNORECASE,
 )
@@ -129,12 +157,23 @@ _LICENSED = re.compile(r"(?:licen[cs]e[ds]?\b[^.;]{0,40}|\bunder\b[^.;]{0,30}|[,
 _FROM_PLACE = re.compile(r"\b(?:from|by|via|source|courtesy|credit|of|at|on|in)\b[^.;]{0,40}$", re.IGNORECASE)
 
 
+def _lowered(text: str) -> str:
+    return " " + text.replace("İ", "I").lower()  # the one letter that would grow
+
+
+def may_be_reprint(text: str) -> bool:
+    """Whether `is_reprint` is worth asking, for a text without `CITED` marks: one quick look for a trigger."""
+    lowered = _lowered(text)
+    spaced = lowered.replace("(", " ").replace("[", " ")  # "from [3]" becomes the one double blank
+    return _QUICK.search(spaced) is not None or "(from" in lowered
+
+
 def is_reprint(text: str, *, rights: bool = False) -> bool:
     """Whether the text credits a third party for the figure or a panel of it.
 
     `text` may hold `CITED` marks. In a rights note (`rights`), copyright and licence alone are no such credit.
     """
-    lowered = " " + text.replace("İ", "I").lower()  # the one letter that would grow
+    lowered = _lowered(text)
     for stem in _STEM.finditer(lowered):
         trigger = _TRIGGER.match(text, stem.start())  # the text lacks the blank in front: this is behind the lead
         kind = trigger.lastgroup if trigger else None
@@ -157,8 +196,7 @@ def _strong(text: str, trigger: re.Match[str]) -> bool:
 
 def _weak(text: str, trigger: re.Match[str]) -> bool:
     before = _before(text, trigger)
-    picture = trigger[0].lower() != "obtained" or _PICTURES.search(before) is not None
-    return picture and _WEAK.match(text, trigger.end()) is not None and _NUMBERS.search(before) is None
+    return _WEAK.match(text, trigger.end()) is not None and _NUMBERS.search(before) is None
 
 
 def _based(text: str, trigger: re.Match[str]) -> bool:
@@ -187,8 +225,9 @@ def _published(text: str, trigger: re.Match[str]) -> bool:
 
 
 def _source(text: str, trigger: re.Match[str]) -> bool:
-    other = re.search(r"\b(?:data|light|energy|power|radiation|ion|food|carbon)\s*$", _before(text, trigger), re.IGNORECASE)
-    return other is None and _OWN.match(text, trigger.end()) is None and _SOURCE_SOON.match(text, trigger.end()) is not None
+    if _OTHER_SOURCE.search(_before(text, trigger)) or _OWN.match(text, trigger.end()):
+        return False
+    return _SOURCE_SOON.match(text, trigger.end()) is not None
 
 
 def _credit(text: str, trigger: re.Match[str]) -> bool:
@@ -220,6 +259,7 @@ def _origin(text: str, trigger: re.Match[str]) -> bool:
 
 
 _CHECKS: dict[str, Callable[[str, re.Match[str]], bool]] = {
-    "strong": _strong, "weak": _weak, "based": _based, "permission": _permission, "courtesy": _courtesy, "published": _published,
-    "source": _source, "credit": _credit, "copyright": _copyright, "licence": _licence, "place": _place, "origin": _origin,
+    "strong": _strong, "weak": _weak, "based": _based, "permission": _permission, "courtesy": _courtesy,
+    "published": _published, "source": _source, "credit": _credit, "copyright": _copyright, "licence": _licence,
+    "place": _place, "origin": _origin,
 }

@@ -105,19 +105,28 @@ def plain(element: Element | None, kinds: _Kinds = ALL) -> str | None:
 
 
 def raw_text(element: Element, kinds: _Kinds) -> str:
-    """Text of an element with its white space as it is, but for the blanks that part blocks."""
+    """Text of an element with its white space as it is, but for the blanks that part blocks.
+
+    Below the blocks, libxml2 gathers the text of what is inline throughout.
+    """
     if len(element) == 0:
         return element.text or ""
-    if not any(kinds[inside.tag] for inside in element.iterdescendants()):
+    for inside in element.iterdescendants():
+        if kinds[inside.tag]:
+            break
+    else:
         text: str = etree.tostring(element, encoding="unicode", method="text", with_tail=False)
         return text
-    if _blank(element.text) and all(kinds[child.tag] == _APART and _blank(child.tail) for child in element):
-        return " ".join([raw_text(child, kinds) for child in element])
-    return text_of(inner(serialized(element)), kinds)
-
-
-def _blank(text: str | None) -> bool:
-    return not text or text.isspace()
+    pieces = [element.text or ""]
+    for child in element:
+        kind = kinds[child.tag]
+        if kind & _APART:
+            pieces.append(" ")
+        if not kind & _LEFT_OUT:
+            pieces.append(raw_text(child, kinds))
+        if child.tail:
+            pieces.append(f" {child.tail}" if kind & _APART else child.tail)
+    return "".join(pieces)
 
 
 def unescape(text: str) -> str:
@@ -129,6 +138,8 @@ def unescape(text: str) -> str:
 
 def squash(text: str) -> str:
     """Runs of white space as one blank, none at the ends."""
+    if text.isprintable() and "  " not in text:  # of all white space, only the plain blank is printable
+        return text.strip(" ")
     return " ".join(text.split())
 
 
@@ -190,14 +201,10 @@ def cited_sentences(paragraph: Element) -> list[tuple[str, set[str], list[Range]
         start = before.end() if before else end
         after = _NEXT_END.search(text, match.end())
         end = after.end() if after else len(text)
-        found.append(_sentence(text[start:end]))
+        pieces = _MARK.split(text[start:end])
+        rids = set(match[1].split()) if len(pieces) == 3 else {rid for ids in pieces[1::2] for rid in ids.split()}
+        found.append((squash("".join(pieces[::2])), rids, _ranges(pieces)))
     return found
-
-
-def _sentence(text: str) -> tuple[str, set[str], list[Range]]:
-    pieces = _MARK.split(text)
-    rids = {rid for ids in pieces[1::2] for rid in ids.split()}
-    return squash("".join(pieces[::2])), rids, _ranges(pieces)
 
 
 def _ranges(pieces: list[str]) -> list[Range]:

@@ -14,7 +14,9 @@ XLINK = "xmlns:xlink='http://www.w3.org/1999/xlink' xmlns:mml='http://www.w3.org
 META = "<article-meta><article-id pub-id-type='pmcid'>PMC1</article-id></article-meta>"
 
 
-def document(body: str, *, after: str = "", meta: str = META, head: str = "<?xml version='1.0' encoding='UTF-8'?>") -> bytes:
+def document(
+    body: str, *, after: str = "", meta: str = META, head: str = "<?xml version='1.0' encoding='UTF-8'?>"
+) -> bytes:
     return f"{head}<article {XLINK}><front>{meta}</front><body>{body}</body>{after}</article>".encode()
 
 
@@ -40,8 +42,14 @@ def ids(article: Article) -> list[str | None]:
 
 @pytest.mark.parametrize(
     "place",
-    ["<sec>{}</sec>", "<p>text {} more</p>", "<boxed-text>{}</boxed-text>", "<disp-quote>{}</disp-quote>",
-     "<floats-wrap>{}</floats-wrap>", "<fig-group>{}</fig-group>"],
+    [
+        "<sec>{}</sec>",
+        "<p>text {} more</p>",
+        "<boxed-text>{}</boxed-text>",
+        "<disp-quote>{}</disp-quote>",
+        "<floats-wrap>{}</floats-wrap>",
+        "<fig-group>{}</fig-group>",
+    ],
 )
 def test_figures_anywhere_in_the_body_count(place: str) -> None:
     assert ids(parse(place.format("<fig id='f'/>"))) == ["f"]
@@ -76,8 +84,10 @@ def test_what_is_no_figure() -> None:
 
 
 def test_missing_and_repeated_ids_are_kept_apart() -> None:
-    article = parse("<fig id='a'><graphic xlink:href='1'/></fig><fig><graphic xlink:href='2'/></fig>"
-                    "<fig id='a'><graphic xlink:href='3'/></fig>")
+    article = parse(
+        "<fig id='a'><graphic xlink:href='1'/></fig><fig><graphic xlink:href='2'/></fig>"
+        "<fig id='a'><graphic xlink:href='3'/></fig>"
+    )
     assert [(f.xml_id, f.graphics) for f in article.figures] == [("a", ["1"]), (None, ["2"]), ("a", ["3"])]
 
 
@@ -87,20 +97,28 @@ def test_nested_figures_keep_their_own_parts() -> None:
         "<graphic xlink:href='inner'/></fig> after.</p></caption><graphic xlink:href='outer'/></fig>"
     )
     assert [(f.xml_id, f.label, f.caption, f.graphics) for f in article.figures] == [
-        ("o", "1", "Before after.", ["outer"]), ("i", "1a", "Inner.", ["inner"])]
+        ("o", "1", "Before after.", ["outer"]),
+        ("i", "1a", "Inner.", ["inner"]),
+    ]
 
 
 @pytest.mark.parametrize(
     ("opening", "closing"),
-    [("<pmc-articleset>", "</pmc-articleset>"),
-     ("<OAI-PMH xmlns='http://www.openarchives.org/OAI/2.0/'><GetRecord><record><metadata>",
-      "</metadata></record></GetRecord></OAI-PMH>")],
+    [
+        ("<pmc-articleset>", "</pmc-articleset>"),
+        (
+            "<OAI-PMH xmlns='http://www.openarchives.org/OAI/2.0/'><GetRecord><record><metadata>",
+            "</metadata></record></GetRecord></OAI-PMH>",
+        ),
+    ],
 )
 @pytest.mark.parametrize("namespace", ["", " xmlns='https://jats.nlm.nih.gov/ns/archiving/1.3/'"])
 def test_wrappers_and_default_namespaces(opening: str, closing: str, namespace: str) -> None:
-    inner = (f"<article {XLINK}{namespace}><front>{META}</front><body><p><xref ref-type='fig' rid='f'>Fig</xref> x.</p>"
-             "<fig id='f'><label>1</label><caption><p>A<sub>2</sub></p></caption><graphic xlink:href='g'/></fig></body>"
-             "</article>")
+    inner = (
+        f"<article {XLINK}{namespace}><front>{META}</front><body><p><xref ref-type='fig' rid='f'>Fig</xref> x.</p>"
+        "<fig id='f'><label>1</label><caption><p>A<sub>2</sub></p></caption><graphic xlink:href='g'/></fig></body>"
+        "</article>"
+    )
     article = parse_article((opening + inner + closing).encode())
     assert article.pmcid == "PMC1"
     (found,) = article.figures
@@ -109,10 +127,13 @@ def test_wrappers_and_default_namespaces(opening: str, closing: str, namespace: 
 
 def test_prefixed_namespace() -> None:
     article = parse_article(
-        b"<j:article xmlns:j='https://jats.nlm.nih.gov' xmlns:x='http://www.w3.org/1999/xlink'><j:front><j:article-meta>"
-        b"<j:article-id pub-id-type='pmc'>7</j:article-id></j:article-meta></j:front><j:body><j:p><j:xref ref-type='fig'"
+        b"<j:article xmlns:j='https://jats.nlm.nih.gov' xmlns:x='http://www.w3.org/1999/xlink'><j:front>"
+        b"<j:article-meta>"
+        b"<j:article-id pub-id-type='pmc'>7</j:article-id></j:article-meta></j:front><j:body><j:p><j:xref "
+        b"ref-type='fig'"
         b" rid='f'>x</j:xref>.</j:p><j:fig id='f'><j:label>1</j:label><j:caption><j:title>T</j:title><j:p>Pre<j:sub>2"
-        b"</j:sub>fixed.</j:p></j:caption><j:graphic x:href='g'/></j:fig></j:body></j:article>")
+        b"</j:sub>fixed.</j:p></j:caption><j:graphic x:href='g'/></j:fig></j:body></j:article>"
+    )
     (found,) = article.figures
     assert article.pmcid == "PMC7"
     assert (found.label, found.caption, found.graphics, found.mentions) == ("1", "T Pre2fixed.", ["g"], ["x."])
@@ -126,21 +147,35 @@ def test_prefixed_namespace() -> None:
     [
         ("Bare text, <italic>no</italic> p.", "Bare text, no p."),
         ("", ""),
-        ("<title>T<sub>1</sub></title><p>P1</p><p>P2<list><list-item><label>a</label><p>x</p></list-item></list></p>",
-         "T1 P1 P2 a x"),
+        (
+            "<title>T<sub>1</sub></title><p>P1</p><p>P2<list><list-item><label>a</label><p>x</p></list-item>"
+            "</list></p>",
+            "T1 P1 P2 a x",
+        ),
         ("<p>l1<break/>l2</p>", "l1 l2"),
         ("<p>Na<sub>2</sub>C<sub>2</sub>O<sub>4</sub>, 10<sup>−3</sup></p>", "Na2C2O4, 10−3"),
         ("<p>a<!-- hidden -->b<?pi here?>c</p>", "abc"),
         ("<p><![CDATA[a<b&c]]> &lt;tag&gt; &amp;amp;</p>", "a<b&c <tag> &amp;"),
-        ("<p>x<inline-formula><alternatives><tex-math>\\alpha</tex-math><mml:math><mml:mi>α</mml:mi></mml:math>"
-         "</alternatives></inline-formula>y</p>", "xαy"),
-        ("<p>m<mml:math><mml:semantics><mml:mi>n</mml:mi><mml:annotation-xml><mml:mi>no</mml:mi></mml:annotation-xml>"
-         "</mml:semantics></mml:math>p</p>", "mnp"),
+        (
+            "<p>x<inline-formula><alternatives><tex-math>\\alpha</tex-math><mml:math><mml:mi>α</mml:mi></mml:math>"
+            "</alternatives></inline-formula>y</p>",
+            "xαy",
+        ),
+        (
+            "<p>m<mml:math><mml:semantics><mml:mi>n</mml:mi><mml:annotation-xml><mml:mi>no</mml:mi>"
+            "</mml:annotation-xml>"
+            "</mml:semantics></mml:math>p</p>",
+            "mnp",
+        ),
         ("<p>p<inline-graphic xlink:href='i'><alt-text>ALT</alt-text></inline-graphic>q</p>", "pq"),
         ("<p>a b c\n\td</p>", "a b c d"),
-        ("<p>zero​width</p>", "zero​width"),
-        ("<p>Text.</p><p>Figure 1—source data 1.<supplementary-material><label>L</label><media/></supplementary-material>"
-         " End.</p>", "Text. Figure 1—source data 1. End."),
+        ("<p>zero\u200bwidth</p>", "zero\u200bwidth"),
+        (
+            "<p>Text.</p><p>Figure 1—source data 1.<supplementary-material><label>L</label><media/>"
+            "</supplementary-material>"
+            " End.</p>",
+            "Text. Figure 1—source data 1. End.",
+        ),
         ("<p>𝒙 &#x1D499;</p>", "𝒙 𝒙"),
     ],
 )
@@ -155,7 +190,9 @@ def test_no_caption_is_none_and_first_of_several_counts() -> None:
 
 
 def test_caption_xml_is_the_inner_xml() -> None:
-    inner = "<title>A<sup>2</sup></title><p>See <xref ref-type=\"fig\" rid=\"f\">Fig. 1</xref> &amp; <italic>b</italic>.</p>"
+    inner = (
+        '<title>A<sup>2</sup></title><p>See <xref ref-type="fig" rid="f">Fig. 1</xref> &amp; <italic>b</italic>.</p>'
+    )
     found = figure(f"<caption>{inner}</caption>")
     assert found.caption_xml == inner
     assert figure("<caption/>").caption_xml == "" == figure("").caption_xml
@@ -163,8 +200,13 @@ def test_caption_xml_is_the_inner_xml() -> None:
 
 @pytest.mark.parametrize(
     ("xml", "label"),
-    [("<label>Fig<!-- c -->.&#xA0;1</label>", "Fig. 1"), ("<label/>", None), ("", None),
-     ("<label><bold>Figure</bold> 2</label><label>x</label>", "Figure 2"), ("<p><label>inside</label></p>", None)],
+    [
+        ("<label>Fig<!-- c -->.&#xA0;1</label>", "Fig. 1"),
+        ("<label/>", None),
+        ("", None),
+        ("<label><bold>Figure</bold> 2</label><label>x</label>", "Figure 2"),
+        ("<p><label>inside</label></p>", None),
+    ],
 )
 def test_label(xml: str, label: str | None) -> None:
     assert figure(xml).label == label
@@ -175,7 +217,8 @@ _INLINE = st.sampled_from(["italic", "bold", "sub", "sup", "xref", "ext-link", "
 _MARKUP = st.recursive(
     _TEXT.map(lambda text: (html.escape(text), text)),
     lambda inner: st.tuples(_INLINE, st.lists(inner, max_size=4)).map(
-        lambda pair: (f"<{pair[0]}>{''.join(x for x, _ in pair[1])}</{pair[0]}>", "".join(t for _, t in pair[1]))),
+        lambda pair: (f"<{pair[0]}>{''.join(x for x, _ in pair[1])}</{pair[0]}>", "".join(t for _, t in pair[1]))
+    ),
     max_leaves=12,
 )
 
@@ -190,7 +233,9 @@ def test_inline_markup_only_joins(pieces: list[tuple[str, str]], in_paragraph: b
 @given(st.lists(st.lists(_MARKUP, max_size=3), min_size=1, max_size=4))
 @settings(deadline=None)
 def test_paragraphs_are_parted_by_one_blank(paragraphs: list[list[tuple[str, str]]]) -> None:
-    xml = "".join(f"<p>{''.join(x for x, _ in pieces)}<list><list-item><p/></list-item></list></p>" for pieces in paragraphs)
+    xml = "".join(
+        f"<p>{''.join(x for x, _ in pieces)}<list><list-item><p/></list-item></list></p>" for pieces in paragraphs
+    )
     assert caption(xml) == " ".join(" ".join("".join(t for _, t in pieces) for pieces in paragraphs).split())
 
 
@@ -206,14 +251,21 @@ def test_paragraphs_are_parted_by_one_blank(paragraphs: list[list[tuple[str, str
         ("<graphic xmlns:o='urn:odd' o:href='odd'/>", ["odd"]),
         ("<graphic/><graphic xlink:href=''/><graphic xlink:href='  '/>", []),
         ("<graphic xlink:href='d'/><graphic xlink:href='d'/>", ["d", "d"]),
-        ("<alternatives><graphic xlink:href='p.tif'/><graphic xlink:href='o.jpg'/><media xlink:href='m.mp4'/></alternatives>",
-         ["p.tif", "o.jpg"]),
+        (
+            "<alternatives><graphic xlink:href='p.tif'/><graphic xlink:href='o.jpg'/><media "
+            "xlink:href='m.mp4'/></alternatives>",
+            ["p.tif", "o.jpg"],
+        ),
         ("<p><graphic xlink:href='wrapped'/></p>", ["wrapped"]),
-        ("<disp-formula><graphic xlink:href='n'/></disp-formula><caption><p><inline-formula><graphic xlink:href='n'/>"
-         "</inline-formula></p><graphic xlink:href='n'/></caption><table-wrap><graphic xlink:href='n'/></table-wrap>"
-         "<attrib><graphic xlink:href='n'/></attrib><permissions><graphic xlink:href='n'/></permissions>"
-         "<label><graphic xlink:href='n'/></label><supplementary-material><graphic xlink:href='n'/>"
-         "</supplementary-material><inline-graphic xlink:href='n'/>", []),
+        (
+            "<disp-formula><graphic xlink:href='n'/></disp-formula><caption><p><inline-formula><graphic "
+            "xlink:href='n'/>"
+            "</inline-formula></p><graphic xlink:href='n'/></caption><table-wrap><graphic xlink:href='n'/></table-wrap>"
+            "<attrib><graphic xlink:href='n'/></attrib><permissions><graphic xlink:href='n'/></permissions>"
+            "<label><graphic xlink:href='n'/></label><supplementary-material><graphic xlink:href='n'/>"
+            "</supplementary-material><inline-graphic xlink:href='n'/>",
+            [],
+        ),
     ],
 )
 def test_graphics(xml: str, graphics: list[str]) -> None:
@@ -221,12 +273,27 @@ def test_graphics(xml: str, graphics: list[str]) -> None:
 
 
 def test_video_only_figure() -> None:
-    (found,) = parse("<fig id='v' fig-type='video'><caption><p>Video.</p></caption><media xlink:href='v.mp4'/></fig>").figures
+    (found,) = parse(
+        "<fig id='v' fig-type='video'><caption><p>Video.</p></caption><media xlink:href='v.mp4'/></fig>"
+    ).figures
     assert (found.graphics, found.media, found.fig_type) == ([], ["v.mp4"], "video")
 
 
-EVIL = ["../../../../etc/passwd", "/etc/passwd", "file:///etc/passwd", "http://169.254.169.254/x", "..\\..\\x", "C:\\x",
-        "%2Fetc%2Fpasswd", "a%00b", "x" * 5000, "con", "-rf", "$(touch x)", "a\u202egpj.exe"]
+EVIL = [
+    "../../../../etc/passwd",
+    "/etc/passwd",
+    "file:///etc/passwd",
+    "http://169.254.169.254/x",
+    "..\\..\\x",
+    "C:\\x",
+    "%2Fetc%2Fpasswd",
+    "a%00b",
+    "x" * 5000,
+    "con",
+    "-rf",
+    "$(touch x)",
+    "a\u202egpj.exe",
+]
 
 
 def test_evil_hrefs_stay_data() -> None:

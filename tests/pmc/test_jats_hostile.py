@@ -19,7 +19,9 @@ XLINK = "xmlns:xlink='http://www.w3.org/1999/xlink' xmlns:mml='http://www.w3.org
 META = "<article-meta><article-id pub-id-type='pmcid'>PMC1</article-id></article-meta>"
 
 
-def document(body: str, *, after: str = "", meta: str = META, head: str = "<?xml version='1.0' encoding='UTF-8'?>") -> bytes:
+def document(
+    body: str, *, after: str = "", meta: str = META, head: str = "<?xml version='1.0' encoding='UTF-8'?>"
+) -> bytes:
     return f"{head}<article {XLINK}><front>{meta}</front><body>{body}</body>{after}</article>".encode()
 
 
@@ -41,7 +43,7 @@ LAUGHS = "<!ENTITY l0 'lol'>" + "".join(f"<!ENTITY l{n} '{f'&l{n - 1};' * 10}'>"
         (b" \r\n\t ", "xml-empty"),
         (b"\xef\xbb\xbf \n", "xml-empty"),
         (WHOLE[:-60], "xml-malformed"),
-        (WHOLE[:WHOLE.index("µ".encode()) + 1], "xml-malformed"),
+        (WHOLE[: WHOLE.index("µ".encode()) + 1], "xml-malformed"),
         (WHOLE + WHOLE, "xml-malformed"),
         (WHOLE.replace(b"A cap", b"\0\0A cap"), "xml-malformed"),
         (WHOLE.replace(b"A cap", b"\x0b cap"), "xml-malformed"),
@@ -56,16 +58,29 @@ LAUGHS = "<!ENTITY l0 'lol'>" + "".join(f"<!ENTITY l{n} '{f'&l{n - 1};' * 10}'>"
         (gzip.compress(WHOLE), "xml-malformed"),
         (b"\xff\xd8\xff\xe0" + bytes(range(256)), "xml-malformed"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "xml-malformed"),
-        (b"<!DOCTYPE html><html><head><script>if(a<b&&c){}</script></head><body>403<br></body></html>", "xml-malformed"),
+        (
+            b"<!DOCTYPE html><html><head><script>if(a<b&&c){}</script></head><body>403<br></body></html>",
+            "xml-malformed",
+        ),
         (b"<html><body><article><h1>403</h1></article></body></html>", "xml-not-jats"),
-        (b"<OAI-PMH xmlns='http://www.openarchives.org/OAI/2.0/'><error code='idDoesNotExist'>no</error></OAI-PMH>",
-         "xml-not-jats"),
+        (
+            b"<OAI-PMH xmlns='http://www.openarchives.org/OAI/2.0/'><error code='idDoesNotExist'>no</error></OAI-PMH>",
+            "xml-not-jats",
+        ),
         (document(BODY.format("&l9;"), head=f"<!DOCTYPE article [{LAUGHS}]>"), "xml-entity"),
-        (document(BODY.format("&a;" * 20_000), head=f"<!DOCTYPE article [<!ENTITY a '{'A' * 50_000}'>]>"), "xml-entity"),
+        (
+            document(BODY.format("&a;" * 20_000), head=f"<!DOCTYPE article [<!ENTITY a '{'A' * 50_000}'>]>"),
+            "xml-entity",
+        ),
         (document(BODY.format("&a;"), head="<!DOCTYPE article [<!ENTITY a '&b;'><!ENTITY b '&a;'>]>"), "xml-entity"),
-        (b"<pmc-articleset><article><!--The publisher of this article does not allow downloading of the full text in XML "
-         b"form.--><front><article-meta><article-id pub-id-type='pmc'>2</article-id><abstract/></article-meta></front>"
-         b"</article></pmc-articleset>", "no-fulltext"),
+        (
+            b"<pmc-articleset><article><!--The publisher of this article does not allow downloading of the full "
+            b"text in XML "
+            b"form.--><front><article-meta><article-id pub-id-type='pmc'>2</article-id><abstract/>"
+            b"</article-meta></front>"
+            b"</article></pmc-articleset>",
+            "no-fulltext",
+        ),
         (b"<article><front><article-meta/></front></article>", "no-fulltext"),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
@@ -80,28 +95,39 @@ def test_front_with_abstract_alone_is_an_article() -> None:
 
 
 def test_no_fulltext_names_the_article() -> None:
-    record = to_parse_record("x", b"<article><front><article-meta><article-id pub-id-type='pmc'>2</article-id></article-meta>"
-                                  b"</front></article>")
+    record = to_parse_record(
+        "x",
+        b"<article><front><article-meta><article-id pub-id-type='pmc'>2</article-id></article-meta></front></article>",
+    )
     assert record["error"] == "no-fulltext: PMC2"
 
 
 def test_legal_internal_entities_lose_no_text() -> None:
-    head = "<!DOCTYPE article [<!ENTITY j 'PLoS &#38;#38; co'><!ENTITY pre 'pone.1'><!ENTITY t 'a <italic>b</italic>'>]>"
-    xml = document("<fig id='f'><caption><p>From &j;, &t; c.</p></caption><graphic xlink:href='&pre;.g001'/></fig>", head=head)
+    head = (
+        "<!DOCTYPE article [<!ENTITY j 'PLoS &#38;#38; co'><!ENTITY pre 'pone.1'><!ENTITY t 'a <italic>b</italic>'>]>"
+    )
+    xml = document(
+        "<fig id='f'><caption><p>From &j;, &t; c.</p></caption><graphic xlink:href='&pre;.g001'/></fig>", head=head
+    )
     (found,) = parse_article(xml).figures
     assert (found.caption, found.graphics) == ("From PLoS & co, a b c.", ["pone.1.g001"])
 
 
 def test_character_names_of_an_unread_dtd() -> None:
-    head = ("<!DOCTYPE article PUBLIC '-//NLM//DTD Journal Publishing DTD v3.0 20080202//EN' 'journalpublishing3.dtd'>")
+    head = "<!DOCTYPE article PUBLIC '-//NLM//DTD Journal Publishing DTD v3.0 20080202//EN' 'journalpublishing3.dtd'>"
     assert parse_article(document(BODY.format("5&nbsp;&micro;m &rsquo; &amp; end"), head=head)).figures[0].caption == (
-        "5 µm ’ & end")
+        "5 µm ’ & end"
+    )
     assert reason(document(BODY.format("5 &nosuchname; m"), head=head)) == "xml-entity"
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "iso-8859-1"])
 def test_other_encodings(encoding: str) -> None:
-    xml = document(BODY.format("Café 5 µm"), head=f"<?xml version='1.0' encoding='{encoding}'?>").decode().encode(encoding)
+    xml = (
+        document(BODY.format("Café 5 µm"), head=f"<?xml version='1.0' encoding='{encoding}'?>")
+        .decode()
+        .encode(encoding)
+    )
     assert parse_article(xml).figures[0].caption == "Café 5 µm"
 
 
@@ -126,7 +152,9 @@ def test_nothing_external_is_ever_read(tmp_path: Path) -> None:
         for head in asking:
             assert reason(document(BODY.format("Before &leak; after."), head=head)) == "xml-entity"
             assert reason(document("<fig id='f'><graphic xlink:href='&leak;'/></fig>", head=head)) == "xml-entity"
-        plain = document(BODY.format("A normal caption."), head=f"<!DOCTYPE article PUBLIC '-//NLM//DTD JATS' '{url}/j.dtd'>")
+        plain = document(
+            BODY.format("A normal caption."), head=f"<!DOCTYPE article PUBLIC '-//NLM//DTD JATS' '{url}/j.dtd'>"
+        )
         assert parse_article(plain).figures[0].caption == "A normal caption."
         socket.create_connection(server.getsockname()).close()  # the listener's own end
         listener.join(5)
@@ -146,7 +174,7 @@ def _accept(server: socket.socket, connections: list[object]) -> None:
 @given(st.binary(max_size=200), st.integers(0, len(WHOLE)), st.integers(0, 40))
 @settings(deadline=None, max_examples=200)
 def test_damage_ends_in_an_article_or_a_reason(noise: bytes, at: int, cut: int) -> None:
-    damaged = WHOLE[:at] + noise + WHOLE[at + cut:]
+    damaged = WHOLE[:at] + noise + WHOLE[at + cut :]
     try:
         json.dumps(to_parse_record("x", damaged)).encode()
         parse_article(damaged)
@@ -156,6 +184,9 @@ def test_damage_ends_in_an_article_or_a_reason(noise: bytes, at: int, cut: int) 
 
 def test_many_figures_and_references_are_all_counted() -> None:
     rids = [" ".join(f"f{(n + k) % 4000}" for k in range(25)) for n in range(4000)]
-    body = "".join(f"<p><xref ref-type='fig' rid='{rid}'>x</xref></p><fig id='f{n}'><caption><p>c</p></caption></fig>" for n, rid in enumerate(rids))
+    body = "".join(
+        f"<p><xref ref-type='fig' rid='{rid}'>x</xref></p><fig id='f{n}'><caption><p>c</p></caption></fig>"
+        for n, rid in enumerate(rids)
+    )
     article = parse_article(document(body + "<p><xref ref-type='fig' rid='f1'>1</xref></p>"))
     assert {f.xml_id: f.n_mentions for f in article.figures} == {f"f{n}": 25 + (n == 1) for n in range(4000)}

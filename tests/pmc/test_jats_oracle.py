@@ -12,7 +12,9 @@ import pytest
 
 from pmcoa_build.pmc.jats import parse_article, to_parse_record
 
-pytestmark = pytest.mark.skipif("PMCOA_SHARED" not in os.environ, reason="PMCOA_SHARED names no folder of real articles")
+pytestmark = pytest.mark.skipif(
+    "PMCOA_SHARED" not in os.environ, reason="PMCOA_SHARED names no folder of real articles"
+)
 
 
 def test_real_articles_reach_the_bar(tmp_path: Path) -> None:
@@ -34,7 +36,9 @@ def test_oddities_of_the_oracle() -> None:
     for want in json.loads((folder / "synth/expected.json").read_text("utf-8")):
         article = parse_article((folder / "synth" / want["file"]).read_bytes())
         got = [(f.xml_id, f.label, f.caption, f.graphics, f.n_mentions) for f in article.figures]
-        assert got == [(f["id"], f["label"], f["caption_text"], f["graphics"], f["n_mentions"]) for f in want["figures"]]
+        assert got == [
+            (f["id"], f["label"], f["caption_text"], f["graphics"], f["n_mentions"]) for f in want["figures"]
+        ]
         assert [f.media for f in article.figures] == [f.get("media", []) for f in want["figures"]]
     for want in json.loads((folder / "bad/expected.json").read_text("utf-8")):
         record = to_parse_record(want["file"], (folder / "bad" / want["file"]).read_bytes())

@@ -83,8 +83,14 @@ def test_no_reprints(text: str) -> None:
     assert not is_reprint(text)
 
 
-@pytest.mark.parametrize(("text", "rights"), [("© 2001 Elsevier", False), ("Licensed under CC BY", False),
-                                              ("© 2001 Elsevier. Reprinted from Cell (2001).", True)])
+@pytest.mark.parametrize(
+    ("text", "rights"),
+    [
+        ("© 2001 Elsevier", False),
+        ("Licensed under CC BY", False),
+        ("© 2001 Elsevier. Reprinted from Cell (2001).", True),
+    ],
+)
 def test_a_bare_foreign_copyright_in_permissions_is_no_notice(text: str, rights: bool) -> None:
     assert is_reprint(text, rights=True) is rights
 

@@ -10,7 +10,9 @@ XLINK = "xmlns:xlink='http://www.w3.org/1999/xlink' xmlns:mml='http://www.w3.org
 META = "<article-meta><article-id pub-id-type='pmcid'>PMC1</article-id></article-meta>"
 
 
-def document(body: str, *, after: str = "", meta: str = META, head: str = "<?xml version='1.0' encoding='UTF-8'?>") -> bytes:
+def document(
+    body: str, *, after: str = "", meta: str = META, head: str = "<?xml version='1.0' encoding='UTF-8'?>"
+) -> bytes:
     return f"{head}<article {XLINK}><front>{meta}</front><body>{body}</body>{after}</article>".encode()
 
 
@@ -30,29 +32,38 @@ NC = "<license xlink:href='http://creativecommons.org/licenses/by-nc/4.0/'><lice
 
 def test_figure_permissions_belong_to_the_figure_alone() -> None:
     article = parse(
-        f"<fig id='f'><permissions>{NC}</permissions></fig><fig id='g'><graphic><permissions><copyright-statement>© 2001 X"
+        f"<fig id='f'><permissions>{NC}</permissions></fig><fig id='g'><graphic><permissions>"
+        f"<copyright-statement>© 2001 X"
         "</copyright-statement></permissions></graphic></fig><fig id='h'/>",
         meta="<article-meta><permissions><license xlink:href='http://creativecommons.org/licenses/by/4.0/'/></permissions>"
-             "</article-meta>")
+        "</article-meta>",
+    )
     assert (article.license_code, article.license_url) == ("CC BY", "http://creativecommons.org/licenses/by/4.0")
     assert [(f.license, f.rights_note, f.reprint) for f in article.figures] == [
-        ("CC BY-NC", "NC figure", False), (None, "© 2001 X", False), (None, None, False)]
+        ("CC BY-NC", "NC figure", False),
+        (None, "© 2001 X", False),
+        (None, None, False),
+    ]
 
 
 def test_children_inherit_group_permissions() -> None:
     article = parse(
         "<fig-group><caption><title>Group</title></caption><permissions><copyright-statement>© 2001 Elsevier"
         "</copyright-statement></permissions><fig id='a'><caption><p>A.</p></caption></fig><fig id='b'><caption><p>B. "
-        "Reprinted from Smith 2001 with permission.</p></caption><attrib>Own note</attrib></fig></fig-group><fig id='c'/>")
+        "Reprinted from Smith 2001 with permission.</p></caption><attrib>Own note</attrib></fig></fig-group>"
+        "<fig id='c'/>"
+    )
     assert [(f.caption, f.rights_note, f.reprint) for f in article.figures] == [
         ("A.", "© 2001 Elsevier", False),
         ("B. Reprinted from Smith 2001 with permission.", "Own note © 2001 Elsevier", True),
-        (None, None, False)]
+        (None, None, False),
+    ]
 
 
 def test_reprint_in_permissions_and_attrib() -> None:
-    assert figure("<permissions><license><license-p>Reproduced with permission from Wiley.</license-p></license>"
-                  "</permissions>").reprint
+    assert figure(
+        "<permissions><license><license-p>Reproduced with permission from Wiley.</license-p></license></permissions>"
+    ).reprint
     assert figure("<attrib>Adapted from Smith et al. (2001).</attrib>").reprint
     assert not figure("<attrib>Fonte: elaborado pelos autores.</attrib>").reprint
 
@@ -82,16 +93,22 @@ def test_the_sentence_around_the_reference() -> None:
 
 
 def test_several_ids_case_and_other_kinds() -> None:
-    found = mentions(f"<p>{xref('f1  f2', 'Figs', 'FIG')} and {xref('f1 f1')}; {xref('F1')}, {xref('f1', 'r', 'bibr')}"
-                     "<xref ref-type='fig'>none</xref>.</p>")
+    found = mentions(
+        f"<p>{xref('f1  f2', 'Figs', 'FIG')} and {xref('f1 f1')}; {xref('F1')}, {xref('f1', 'r', 'bibr')}"
+        "<xref ref-type='fig'>none</xref>.</p>"
+    )
     assert found["f1"] == (["Figs and Fig. 1; Fig. 1, rnone."], 2)
     assert found["f2"][1] == 1
 
 
 @pytest.mark.parametrize(
     "range_",
-    [xref("f2", "Figs 2") + "–" + xref("f4", "4"), xref("f2", "Figs. 2–4"), xref("f2", "Figs 2") + " to " + xref("f4", "Fig 4"),
-     xref("f2", "Figures 2") + " through " + xref("f4", "4")],
+    [
+        xref("f2", "Figs 2") + "–" + xref("f4", "4"),
+        xref("f2", "Figs. 2–4"),
+        xref("f2", "Figs 2") + " to " + xref("f4", "Fig 4"),
+        xref("f2", "Figures 2") + " through " + xref("f4", "4"),
+    ],
 )
 def test_ranges_reach_the_figures_between(range_: str) -> None:
     found = mentions(f"<p>Before. This is shown in {range_}. After.</p>")
@@ -107,7 +124,8 @@ def test_list_of_two_is_no_range() -> None:
 def test_floats_inside_the_cited_paragraph_are_left_out() -> None:
     found = mentions(
         f"<p>We saw ({xref('f1')}<fig id='x'><caption><p>Swallowed. {xref('f2')} cited.</p></caption></fig>) growth"
-        "<table-wrap><table><tr><td>cell</td></tr></table></table-wrap> indeed. Next.</p>")
+        "<table-wrap><table><tr><td>cell</td></tr></table></table-wrap> indeed. Next.</p>"
+    )
     assert found["f1"][0] == ["We saw (Fig. 1) growth indeed."]
     assert found["f2"] == (["Fig. 1 cited."], 1)
 
@@ -118,7 +136,9 @@ def test_one_sentence_counts_once_but_each_reference_counts() -> None:
 
 
 def test_references_outside_the_body_do_not_count() -> None:
-    article = parse("<fig id='f'/>", after=f"<back><p>{xref('f')}</p></back><floats-group><p>{xref('f')}</p></floats-group>")
+    article = parse(
+        "<fig id='f'/>", after=f"<back><p>{xref('f')}</p></back><floats-group><p>{xref('f')}</p></floats-group>"
+    )
     assert article.figures[0].n_mentions == 0
 
 
@@ -134,38 +154,67 @@ def test_front_matter() -> None:
         "<article-title>On <italic>E. coli</italic> H<sub>2</sub><xref ref-type='fn' rid='n'>*</xref></article-title>"
         "</title-group><contrib-group><contrib contrib-type='author'><name><surname>Roe</surname><given-names>Jane A."
         "</given-names></name></contrib><contrib contrib-type='editor'><name><surname>Ed</surname></name></contrib>"
-        "<contrib><collab>The Group<contrib-group><contrib><name><surname>Member</surname></name></contrib></contrib-group>"
+        "<contrib><collab>The Group<contrib-group><contrib><name><surname>Member</surname></name></contrib>"
+        "</contrib-group>"
         "</collab></contrib></contrib-group><pub-date pub-type='epub'><year>2012</year></pub-date><pub-date "
         "pub-type='ppub'><year>2011</year></pub-date><pub-date pub-type='pmc-release'><year>2009</year></pub-date>"
-        "</article-meta></front><body/></article>".encode())
+        "</article-meta></front><body/></article>".encode()
+    )
     assert (article.pmcid, article.pmid, article.doi, article.title) == ("PMC123", 45, "10.1/x", "On E. coli H2")
     assert (article.authors, article.journal, article.year) == (["Jane A. Roe", "The Group"], "A Journal", 2011)
     assert (article.article_type, article.language, article.is_scanned) == ("review-article", "pt", False)
 
 
 def custom(name: str, value: str) -> str:
-    return ("<custom-meta-group><custom-meta><meta-name>" + name + "</meta-name><meta-value>" + value
-            + "</meta-value></custom-meta></custom-meta-group>")
+    return (
+        "<custom-meta-group><custom-meta><meta-name>"
+        + name
+        + "</meta-name><meta-value>"
+        + value
+        + "</meta-value></custom-meta></custom-meta-group>"
+    )
 
 
 @pytest.mark.parametrize(
     ("terms", "code"),
     [
         ("<license xlink:href='http://creativecommons.org/licenses/by/2.0'/>", "CC BY"),
-        ("<license><license-p>See <ext-link xlink:href='https://creativecommons.org/licenses/by-nc-nd/4.0/'>it</ext-link>"
-         "</license-p></license>", "CC BY-NC-ND"),
-        ("<license><ali:license_ref xmlns:ali='http://www.niso.org/schemas/ali/1.0/' content-type='ccbyncsalicense'/>"
-         "</license>", "CC BY-NC-SA"),
+        (
+            "<license><license-p>See <ext-link "
+            "xlink:href='https://creativecommons.org/licenses/by-nc-nd/4.0/'>it</ext-link>"
+            "</license-p></license>",
+            "CC BY-NC-ND",
+        ),
+        (
+            "<license><ali:license_ref xmlns:ali='http://www.niso.org/schemas/ali/1.0/' "
+            "content-type='ccbyncsalicense'/>"
+            "</license>",
+            "CC BY-NC-SA",
+        ),
         ("<license license-type='CC-BY-NC'/>", "CC BY-NC"),
-        ("<license license-type='open-access'><license-p>Creative Commons Attribution Non-Commercial Share Alike License."
-         "</license-p></license>", "CC BY-NC-SA"),
-        ("<license><license-p>Creative Commons Attribution License (http://creativecommons.org/licenses/by/2.0). The "
-         "waiver (http://creativecommons.org/publicdomain/zero/1.0/) applies to the data.</license-p></license>", "CC BY"),
+        (
+            "<license license-type='open-access'><license-p>Creative Commons Attribution Non-Commercial Share "
+            "Alike License."
+            "</license-p></license>",
+            "CC BY-NC-SA",
+        ),
+        (
+            "<license><license-p>Creative Commons Attribution License "
+            "(http://creativecommons.org/licenses/by/2.0). The "
+            "waiver (http://creativecommons.org/publicdomain/zero/1.0/) applies to the data.</license-p></license>",
+            "CC BY",
+        ),
         ("<license xlink:href='https://creativecommons.org/publicdomain/zero/1.0/'/>", "CC0"),
         ("<license xlink:href='https://creativecommons.org/publicdomain/mark/1.0/'/>", "PDM"),
-        ("<license xlink:href='http://creativecommons.org/licenses/by/4.0/'><license-p>"
-         "http://creativecommons.org/licenses/by-nc/4.0/</license-p></license>", "CC BY-NC"),
-        ("<license license-type='open-access'><license-p>Free to read under ACS AuthorChoice.</license-p></license>", None),
+        (
+            "<license xlink:href='http://creativecommons.org/licenses/by/4.0/'><license-p>"
+            "http://creativecommons.org/licenses/by-nc/4.0/</license-p></license>",
+            "CC BY-NC",
+        ),
+        (
+            "<license license-type='open-access'><license-p>Free to read under ACS AuthorChoice.</license-p></license>",
+            None,
+        ),
         ("", None),
     ],
 )
@@ -187,6 +236,10 @@ def test_scanned_articles() -> None:
 
 def test_parse_record() -> None:
     record = to_parse_record("a.xml", document("<fig id='f'><graphic xlink:href='g'/></fig>"))
-    assert record == {"file": "a.xml", "pmcid": "PMC1", "license_code": None, "figures": [
-        {"id": "f", "label": None, "caption": None, "graphics": ["g"], "reprint": False, "mentions": 0}]}
+    assert record == {
+        "file": "a.xml",
+        "pmcid": "PMC1",
+        "license_code": None,
+        "figures": [{"id": "f", "label": None, "caption": None, "graphics": ["g"], "reprint": False, "mentions": 0}],
+    }
     assert to_parse_record("b.xml", b"")["error"].startswith("xml-empty")

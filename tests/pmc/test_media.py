@@ -13,8 +13,11 @@ from pmcoa_build.pmc.media import RASTER_EXTENSIONS, is_raster, is_safe_name, ma
     ("href", "names", "found"),
     [
         ("gr1.jpg", ["gr1.jpg", "gr2.jpg"], "gr1.jpg"),
-        ("pone.0000308.g001", ["pone.0000308.g002.jpg", "pone.0000308.g001.jpg", "pone.0000308.s001.doc"],
-         "pone.0000308.g001.jpg"),
+        (
+            "pone.0000308.g001",
+            ["pone.0000308.g002.jpg", "pone.0000308.g001.jpg", "pone.0000308.s001.doc"],
+            "pone.0000308.g001.jpg",
+        ),
         ("JCB9806103.f1", ["jcb9806103.f10.jpg", "jcb9806103.f1.jpg"], "jcb9806103.f1.jpg"),
         ("JCB.29208f3", ["jcb.29208f3.jpg"], "jcb.29208f3.jpg"),
         ("fig1.tif", ["fig1.gif", "fig1.jpg"], "fig1.jpg"),
@@ -53,9 +56,34 @@ def test_the_preferred_extension_wins_in_any_order(names: list[str], drop: int) 
 
 @pytest.mark.parametrize(
     "name",
-    ["", ".", "..", ".hidden", "../x", "a/b.jpg", "/etc/passwd", "a\\b.jpg", "C:x.jpg", "a\0b", "a\nb", "a\x7f", "a\x85b",
-     "x" * 252 + ".jpg", "é" * 126 + ".jpg", "CON", "con.jpg", "Aux.tar.gz", "LPT1.png", "com¹.jpg", "x.", "x ", " x", "a?b",
-     "a\u202egpj.exe", "a\ud800"],
+    [
+        "",
+        ".",
+        "..",
+        ".hidden",
+        "../x",
+        "a/b.jpg",
+        "/etc/passwd",
+        "a\\b.jpg",
+        "C:x.jpg",
+        "a\0b",
+        "a\nb",
+        "a\x7f",
+        "a\x85b",
+        "x" * 252 + ".jpg",
+        "é" * 126 + ".jpg",
+        "CON",
+        "con.jpg",
+        "Aux.tar.gz",
+        "LPT1.png",
+        "com¹.jpg",
+        "x.",
+        "x ",
+        " x",
+        "a?b",
+        "a\u202egpj.exe",
+        "a\ud800",
+    ],
 )
 def test_unsafe_names(name: str) -> None:
     assert not is_safe_name(name)
@@ -63,13 +91,25 @@ def test_unsafe_names(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["gr1.jpg", "pone.0000308.g001.jpg", "x" * 251 + ".jpg", "-rf", "$(touch x)", "console.jpg", "com.jpg", "com10.jpg", "naïve é.png",
-     "a..b.jpg"],
+    [
+        "gr1.jpg",
+        "pone.0000308.g001.jpg",
+        "x" * 251 + ".jpg",
+        "-rf",
+        "$(touch x)",
+        "console.jpg",
+        "com.jpg",
+        "com10.jpg",
+        "naïve é.png",
+        "a..b.jpg",
+    ],
 )
 def test_safe_names(name: str) -> None:
     assert is_safe_name(name)
 
 
-@pytest.mark.parametrize(("name", "raster"), [("a.JPG", True), ("a.webp", True), ("a.pdf", False), ("a.g001", False), ("jpg", False)])
+@pytest.mark.parametrize(
+    ("name", "raster"), [("a.JPG", True), ("a.webp", True), ("a.pdf", False), ("a.g001", False), ("jpg", False)]
+)
 def test_raster(name: str, raster: bool) -> None:
     assert is_raster(name) is raster
