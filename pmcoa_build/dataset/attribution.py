@@ -23,14 +23,19 @@ ATTRIBUTION = pa.schema([
 """One row an image that any published row was cut from; `md5` is that of PMC's file, for `rehydrate`."""
 
 
+ROW_COLUMNS = (
+    "panel_id", "figure_id", "article", "journal", "year", "doi", "license", "license_url", "attribution", "source_url",
+)  # fmt: skip
+"""The columns of published rows that are read."""
+
+
 def attribution_rows(metadata: pa.Table, articles: pa.Table, media: pa.Table) -> pa.Table:
-    """ATTRIBUTION of published rows (rows.METADATA), sorted by image_id.
+    """ATTRIBUTION of published rows (ROW_COLUMNS of them), sorted by image_id.
 
     `articles`: article, title, authors; `media`: image_id, md5. Rows that these lack give nulls.
     """
-    names = ["figure_id", "article", "journal", "year", "doi", "license", "license_url", "attribution", "source_url"]
     images = pc.replace_substring_regex(metadata["panel_id"], "#[^#]*$", "")
-    rows = metadata.select(names).append_column("image_id", images)
+    rows = metadata.select(ROW_COLUMNS[1:]).append_column("image_id", images)
     rows = rows.take(pc.sort_indices(rows, [("image_id", "ascending"), ("figure_id", "ascending")]))
     encoded = rows["image_id"].combine_chunks().dictionary_encode()
     first = pc.index_in(encoded.dictionary, rows["image_id"].combine_chunks())

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pmcoa_build import ids, schema
-from pmcoa_build.licenses import LICENSES
+from pmcoa_build.licenses import license_of
 
 METADATA = pa.schema(
     [field for field in schema.SHARDS if field.name != "image"] + [pa.field("split", pa.string(), nullable=False)]
@@ -149,10 +149,9 @@ def _described(
     names = figure["article"].to_pylist()
     numbers = [ids.parse_article_id(name) for name in names]
     dates = [snapshot_date if isinstance(snapshot_date, str) else snapshot_date[name] for name in names]
-    known = {code: licence.url for code, licence in LICENSES.items()}
     codes, own = figure["license"].to_pylist(), zip(
         article["license_code"].to_pylist(), article["license_url"].to_pylist(), strict=True)
-    urls = [url if code == of and url else known.get(code) for code, (of, url) in zip(codes, own, strict=True)]
+    urls = [_deed(code, url if code == of else None) for code, (of, url) in zip(codes, own, strict=True)]
     extra = {
         "caption": figure["caption"],
         "article": figure["article"],
@@ -176,6 +175,12 @@ def _described(
         rows = rows.append_column(name, column)
     keys = ["pmcid", "version", "position", "figure_id", "index", "panel_id"]
     return rows.take(pc.sort_indices(rows, [(key, "ascending") for key in keys])).select(METADATA.names).cast(METADATA)
+
+
+def _deed(code: str, url: str | None) -> str | None:
+    """Where the licence stands: the article's own URL in its usual spelling, else the current version's."""
+    named = license_of(url) or license_of(code)
+    return named.url if named else url
 
 
 def _flags(rows: pa.Table, figure: pa.Table, screened: pa.Table, article: pa.Table) -> pa.Array:

@@ -11,10 +11,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from hypothesis import settings
 from PIL import Image, ImageDraw
 
 from pmcoa_build import ids, schema
 from pmcoa_build.dataset import attribution, groups, publish, rows, shards
+
+settings.register_profile("steady", deadline=None)  # a busy machine is no failure
+settings.load_profile("steady")
 
 Tables = dict[str, pa.Table]
 Row = dict[str, Any]

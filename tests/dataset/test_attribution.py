@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from pmcoa_build.dataset.attribution import ATTRIBUTION, attribution_rows
+from pmcoa_build.dataset.attribution import ATTRIBUTION, ROW_COLUMNS, attribution_rows
 from pmcoa_build.dataset.rows import shard_rows
 
 
 def test_one_row_an_image(tables: dict[str, pa.Table]) -> None:
     metadata = shard_rows(**tables, level="both", snapshot_date="2026-01-31")
-    rows = attribution_rows(metadata, tables["articles"], tables["media"])
+    rows = attribution_rows(metadata.select(ROW_COLUMNS), tables["articles"], tables["media"])
     assert rows.schema == ATTRIBUTION
     assert sorted(rows["image_id"].to_pylist()) == sorted(tables["media"]["image_id"].to_pylist())
     assert rows.to_pylist()[0] == {

@@ -100,9 +100,12 @@ def test_flags(tables: Tables) -> None:
 def test_a_figure_under_another_licence_links_to_that_one(tables: Tables) -> None:
     tables["figures"] = changed(tables["figures"], "figure_id", "PMC10000000.1/F1", license="CC BY-NC")
     tables["figures"] = changed(tables["figures"], "figure_id", "PMC10003000.1/F1", license="odd")
+    old = "http://creativecommons.org/licenses/by/3.0"
+    tables["articles"] = changed(tables["articles"], "article", "PMC10006000.1", license_url=old)
     urls = {row["figure_id"]: row["license_url"] for row in joined(tables)}
     assert urls["PMC10000000.1/F1"] == "https://creativecommons.org/licenses/by-nc/4.0/"
     assert urls["PMC10003000.1/F1"] is None
+    assert urls["PMC10006000.1/F1"] == "https://creativecommons.org/licenses/by/3.0/"
 
 
 def test_dates_may_differ_by_article(tables: Tables) -> None:

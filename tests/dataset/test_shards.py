@@ -45,10 +45,11 @@ def test_row_groups_after_a_retraction_are_the_old_ones_elsewhere() -> None:
     assert heads[0][-5:] == heads[1][-5:]
 
 
-def test_row_groups_hold_no_more_than_64_mb() -> None:
-    table = plain_rows([1] * 8, bytes(20_000_000))
+def test_row_groups_hold_no_more_than_so_many_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shards, "GROUP_BYTES", 64_000)
+    table = plain_rows([1] * 8, bytes(20_000))
     assert [len(group) for group in shards.row_groups([table])] == [3, 3, 2]
-    assert [len(group) for group in shards.row_groups([plain_rows([1] * 2, bytes(70_000_000))])] == [1, 1]
+    assert [len(group) for group in shards.row_groups([plain_rows([1] * 2, bytes(70_000))])] == [1, 1]
 
 
 @pytest.fixture
