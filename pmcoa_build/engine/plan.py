@@ -49,11 +49,12 @@ class Plan:
 
 @dataclass(frozen=True)
 class World:
-    """All that a plan depends on: records by stage, block hashes, whether an output is whole, and the time."""
+    """All that a plan depends on: records by stage, block hashes, the pinned snapshot, whether an output is whole, the time."""
 
     records: Mapping[str, Mapping[str, Row]]
     block_hashes: BlockHashes
     defining: str
+    snapshot: str
     intact: Callable[[Row], bool]
     now: float
 
@@ -176,7 +177,8 @@ def _why(record: Row | None, inputs: Row, world: World) -> tuple[str, frozenset[
         return "never done", frozenset()
     asked = frozenset(record.get("retry", ()))
     waits = {reason: record["run"]["finished"] + retry_wait(n) for reason, n in record.get("retryable", {}).items()}
-    again = asked | {reason for reason, when in waits.items() if when <= world.now}
+    moved = record.get("snapshot") != world.snapshot
+    again = asked | frozenset(record.get("awaiting", ()) if moved else ()) | {reason for reason, when in waits.items() if when <= world.now}
     changes = _changes(record["inputs"], inputs)
     if changes:
         return changes, again

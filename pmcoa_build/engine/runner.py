@@ -111,7 +111,7 @@ def world_of(pipeline: Sequence[Step], state: State) -> World:
     record = records[defining].get("all")
     hashes = _block_table(state, record) if record and _intact(state, record) else {}
     return World(records, {name: row["hash"] for name, row in hashes.items()}, defining,
-                 lambda item: _intact(state, item), time.time())
+                 record["content"] if record else "", lambda item: _intact(state, item), time.time())
 
 
 def run_step(run: Run, step: Step) -> Summary:
@@ -206,7 +206,7 @@ def _run_stage(run: Run, stage: Stage, world: World, due: Sequence[Due]) -> None
         clock = time.monotonic()
         for job, receipt in run_jobs(Site(on, stage, run.spec, resource), jobs, progress.units, run.stop):
             now = time.monotonic()
-            _commit(run.state, stage, receipt, now - clock)
+            _commit(run.state, stage, {**receipt, "snapshot": world.snapshot}, now - clock)
             clock = now
             if stage.committed is not None:
                 stage.committed(resource)

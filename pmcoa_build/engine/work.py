@@ -248,6 +248,7 @@ class _Tally:
         self.lost: dict[str, Counter[str]] = {"filtered": Counter(), "dead": Counter()}
         self.dropped: Counter[str] = Counter()
         self.retryable: dict[str, int] = {}
+        self.awaiting: set[str] = set()
         self.members = 0
         self.computed = 0
 
@@ -260,7 +261,9 @@ class _Tally:
         for loss in done.lost:
             reason = reasons.get(loss["reason"])
             self.lost[reason.outcome][reason.code] += 1
-            if reason.retryable:
+            if reason.retry == "next-snapshot" and done.attempts < 2:
+                self.awaiting.add(reason.code)
+            elif reason.retry == "later":
                 self.retryable[reason.code] = min(done.attempts, self.retryable.get(reason.code, done.attempts))
         for item in done.dropped:
             self.dropped[reasons.get(item["reason"]).code] += item["count"]
@@ -277,6 +280,7 @@ class _Tally:
             "counts": {"in": self.members, "done": self.members - filtered - dead, **lost},
             "dropped": dict(sorted(self.dropped.items())),
             "retryable": dict(sorted(self.retryable.items())),
+            "awaiting": sorted(self.awaiting),
             "computed": self.computed,
         }
 
