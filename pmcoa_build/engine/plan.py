@@ -49,7 +49,11 @@ class Plan:
 
 @dataclass(frozen=True)
 class World:
-    """All that a plan depends on: records by stage, block hashes, the pinned snapshot, whether an output is whole, the time."""
+    """All that a plan depends on.
+
+    Records by stage, hashes of blocks and the task that defines them, the pinned snapshot, whether the outputs of a
+    record are whole, and the time.
+    """
 
     records: Mapping[str, Mapping[str, Row]]
     block_hashes: BlockHashes
@@ -178,7 +182,8 @@ def _why(record: Row | None, inputs: Row, world: World) -> tuple[str, frozenset[
     asked = frozenset(record.get("retry", ()))
     waits = {reason: record["run"]["finished"] + retry_wait(n) for reason, n in record.get("retryable", {}).items()}
     moved = record.get("snapshot") != world.snapshot
-    again = asked | frozenset(record.get("awaiting", ()) if moved else ()) | {reason for reason, when in waits.items() if when <= world.now}
+    over = {reason for reason, when in waits.items() if when <= world.now}
+    again = asked | over | frozenset(record.get("awaiting", ()) if moved else ())
     changes = _changes(record["inputs"], inputs)
     if changes:
         return changes, again

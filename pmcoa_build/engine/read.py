@@ -34,7 +34,7 @@ UNITS = pa.schema(
 
 
 def read_file(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
-    """A whole file, or some of its columns; plain Parquet reading, because pyarrow.dataset takes half a second to load."""
+    """A whole file, or some of its columns, without pyarrow.dataset, which takes half a second to load."""
     with pq.ParquetFile(path, page_checksum_verification=True) as file:
         return file.read(columns=None if columns is None else list(columns))
 
