@@ -137,6 +137,8 @@ def _objects(paper: Manuscript, seed: int) -> dict[str, bytes]:
     if pdf:
         files[f"{prefix}{part.article}.pdf"] = pdf
     record = (json.dumps(_metadata(paper, xml, text, media, pdf)) + "\n").encode()
+    if "cut-json" in part.oddities:
+        record = record[: len(record) // 2]
     files[f"{prefix}{part.article}.json"] = files[f"metadata/{part.article}.json"] = record
     return files
 

@@ -47,6 +47,8 @@ class Part:
         """What becomes of the whole article with default settings: `kept` or a code of `reasons`."""
         if "unwell-formed" in self.oddities:
             return "xml-malformed"
+        if "cut-json" in self.oddities:
+            return "json-malformed"
         if "missing-xml" in self.oddities:
             return "http-404"
         if "retracted" in self.oddities:
@@ -82,7 +84,7 @@ _PATTERN: dict[int, tuple[str | None, str]] = {
     37: ("CC BY", "no-figures"), 39: ("CC BY", "figure-permissions"), 41: ("CC BY-SA", "formats"),
     43: ("CC BY", "video"),
 }
-_BROKEN = {60: "unwell-formed", 77: "missing-xml"}
+_BROKEN = {60: "unwell-formed", 77: "missing-xml", 101: "cut-json"}
 _ALWAYS = {"elsevier": "graphical-abstract", "bmc": "data-waiver", "jcb": "case-differs", "plos": "extensionless",
            "elife": "supplement-figures"}
 

@@ -40,7 +40,10 @@ def _records(root: Path) -> dict[int, dict[str, Any]]:
     """PMCID to the JSON of its highest version, with the day of its release."""
     records: dict[int, dict[str, Any]] = {}
     for path in sorted((root / "metadata").glob("*.json")):
-        record = json.loads(path.read_text("utf-8"))
+        try:
+            record = json.loads(path.read_text("utf-8"))
+        except ValueError:
+            continue
         xml = root / path.stem / f"{path.stem}.xml"
         day = re.search(r"<day>(\d+)</day><month>(\d+)</month><year>(\d+)",
                         xml.read_text("utf-8")) if xml.exists() else None

@@ -23,6 +23,8 @@ _DRAWINGS = tuple(m for m in MODALITIES if m not in _FINDINGS)
 _COUNTS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12)
 _SHARES = (0.10, 0.15, 0.12, 0.23, 0.08, 0.16, 0.03, 0.06, 0.04, 0.01, 0.02)
 _ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii")
+_HEADINGS = ("Control", "Treated", "Rescue", "Overlay", "Sham", "Recovery", "Baseline", "Day 7", "Day 14",
+             "Day 28", "WT", "KO")
 _LARGEST = 380
 """Panels are drawn at most so wide and high, and enlarged beyond."""
 
@@ -41,7 +43,8 @@ class Page:
     """How a figure is laid out and lettered.
 
     `labels`: bare strings in reading order; `printed`: whether they stand on the picture; `style`: how a label is
-    written, such as "({})"; `where`: "inside", "boxed" (on white) or "above".
+    written, such as "({})"; `where`: "inside", "boxed" (on white) or "above". `headings` stand over the columns,
+    outside all panels; `scale_bars`: micrographs carry one.
     """
 
     width: int
@@ -54,6 +57,8 @@ class Page:
     where: str
     face: str
     size: int
+    headings: tuple[str, ...] = ()
+    scale_bars: bool = False
 
 
 @dataclass(frozen=True)
@@ -125,6 +130,8 @@ def choose_page(rng: Rng, panels: Sequence[Panel], alphabet: str) -> Page:
         printed=count > 1 and rng.random() > 0.08,
         style=str(rng.choice(["{}", "({})", "{})", "{}."], p=[0.66, 0.2, 0.07, 0.07])),
         where=where,
+        headings=_HEADINGS[:count] if space == "wide" and count > 1 and rng.random() < 0.12 else (),
+        scale_bars=bool(rng.random() < 0.6),
         face=str(rng.choice(["sans-bold", "sans", "serif-bold", "serif"], p=[0.6, 0.2, 0.12, 0.08])),
         size=int(rng.integers(14, 31)),
     )
@@ -133,12 +140,19 @@ def choose_page(rng: Rng, panels: Sequence[Panel], alphabet: str) -> Page:
 def draw(rng: Rng, panels: Sequence[Panel], page: Page) -> Drawing:
     """Draw the figure. A box holds the panel's ink with its printed letter, and never leaves the picture."""
     head = page.size + 4 if page.printed and page.where == "above" else 0
-    # pages that are trimmed at the edge have no outer margin
     boxes, height = place(rng, page.layout, [p.modality.aspect for p in panels], page.width, page.gutter, head)
-    image: Image = np.full((max(height, 40), page.width, 3), page.background, np.uint8)
+    top = 30 if page.headings else 0
+    boxes = [(x0, y0 + top, x1, y1 + top) for x0, y0, x1, y1 in boxes]
+    image: Image = np.full((max(height + top, 40), page.width, 3), page.background, np.uint8)
+    first_row = [box for box in boxes if box[1] == boxes[0][1]]
+    for word, (x0, _, x1, _) in zip(page.headings, first_row, strict=False):
+        write(image, word, ((x0 + x1) // 2 - extent(word, "sans", 17)[2] // 2, 8), size=17)
     found: list[Box] = []
     for panel, (x0, y0, x1, y1) in zip(panels, boxes, strict=True):
-        image[y0:y1, x0:x1] = _panel(rng, panel, x1 - x0, y1 - y0)
+        picture = _panel(rng, panel, x1 - x0, y1 - y0)
+        if page.scale_bars and panel.modality.kind == "microscopy":
+            _scale_bar(picture)
+        image[y0:y1, x0:x1] = picture
     for index, (x0, y0, x1, y1) in enumerate(boxes):
         ink = _ink(image, (x0, y0, x1, y1)) if page.background else (x0, y0, x1, y1)
         if page.printed:
@@ -156,6 +170,14 @@ def _panel(rng: Rng, panel: Panel, width: int, height: int) -> Image:
     if picture.shape[:2] != (height, width):
         picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR)
     return picture
+
+
+def _scale_bar(picture: Image) -> None:
+    """A bar in the lower right corner, black on light ground and white on dark, in place."""
+    height, width = picture.shape[:2]
+    low = height - height // 12
+    part = picture[low - max(3, height // 60) : low, width - width // 4 : width - width // 16]
+    part[:] = 0 if part.mean() > 125 else 255
 
 
 def _ink(image: Image, box: Box) -> Box:

@@ -129,7 +129,8 @@ def lesion(rng: Rng, x: Field, y: Field, centre: tuple[float, float], radius: fl
         reach = np.sqrt(dx**2 + dy**2) / radius
         if shape == "irregular":
             angle, phase = np.arctan2(dy, dx), rng.uniform(0, 6.28)
-            reach = reach / (1 + 0.2 * np.sin(9 * angle + phase) + 0.22 * np.sin(4 * angle + 2 * phase))
+            wave = 0.24 * np.sin(5 * angle + phase) + 0.14 * np.sin(3 * angle - phase) + 0.12 * np.sin(13 * angle)
+            reach = reach / (1 + wave)
     mask: Field = np.clip((1 - reach) / 0.12 + 0.5, 0, 1).astype(np.float32)
     return mask
 

@@ -18,10 +18,10 @@ def place(rng: Rng, style: str, aspects: Sequence[float], width: int, gutter: in
     not in the boxes. Styles: `grid` (equal cells), `ragged` (rows justified to the width), `span` (the first panel
     stands beside the rows of the others).
     """
-    if style == "span" and len(aspects) >= 3:
+    if style == "span" and 3 <= len(aspects) <= 7:
         return _span(rng, aspects, width, gutter, head)
-    rows = _rows(rng, len(aspects), even=style == "grid" or len(aspects) > 6)
-    if style == "grid":
+    rows = _rows(rng, len(aspects), even=style == "grid" or len(aspects) > 7)
+    if style == "grid" or len(aspects) > 7:
         return _grid(aspects, rows, width, gutter, head)
     boxes: list[Box] = []
     top, taken = gutter, 0

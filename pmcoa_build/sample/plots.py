@@ -12,7 +12,7 @@ _INK = (40, 40, 40)
 _SERIES = ("red", "green", "blue", "orange", "purple")
 
 
-def _axes(rng: Rng, width: int, height: int, x_title: str, y_title: str) -> tuple[Image, Frame]:
+def _axes(rng: Rng, width: int, height: int, x_title: str, y_title: str, *, step: int = 0) -> tuple[Image, Frame]:
     """A white canvas with axes, ticks and titles; the frame is x0, y0, x1, y1 of the plotting area."""
     import cv2
 
@@ -22,7 +22,7 @@ def _axes(rng: Rng, width: int, height: int, x_title: str, y_title: str) -> tupl
     x0, y0, x1, y1 = frame
     cv2.line(image, (x0, y0), (x0, y1), _INK, 1)
     cv2.line(image, (x0, y1), (x1, y1), _INK, 1)
-    step = int(pick(rng, (1, 2, 5, 10, 20)))
+    step = step or int(pick(rng, (1, 2, 5, 10, 20)))
     for i in range(4):
         y = y1 - round(i * (y1 - y0) / 3.4)
         cv2.line(image, (x0 - 3, y), (x0, y), _INK, 1)
@@ -119,7 +119,7 @@ def _heatmap(a: Attributes, rng: Rng, width: int, height: int) -> Image:
 def _survival(a: Attributes, rng: Rng, width: int, height: int) -> Image:
     import cv2
 
-    image, (x0, y0, x1, y1) = _axes(rng, width, height, "months", "survival")
+    image, (x0, y0, x1, y1) = _axes(rng, width, height, "months", "survival (%)", step=30)
     gap = 0.52 if a["gap"] == "wide" else 0.2
     for colour, drop in ((a["better"], 0.22), (a["worse"], 0.22 + gap)):
         level, points = 1.0, [(x0, y0)]

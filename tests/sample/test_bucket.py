@@ -5,7 +5,10 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +51,17 @@ def test_the_same_call_gives_the_same_bytes_and_another_seed_gives_others(tmp_pa
     a, b, c = (files(tmp_path / name) for name in "abc")
     assert a == b
     assert a != c
+
+
+def test_another_process_writes_the_same_bytes(bucket: Path, tmp_path: Path) -> None:
+    code = "import sys, pathlib; from pmcoa_build.sample import write_sample; " \
+           "write_sample(pathlib.Path(sys.argv[1]), articles=1)"
+    environment = {**os.environ, "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo", "LC_ALL": "C"}
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "a")], check=True, env=environment,
+                   cwd=Path(__file__).parents[2])
+    written = {key: md5 for key, md5 in files(tmp_path / "a").items() if key.startswith("PMC")}
+    assert len(written) > 8
+    assert written.items() <= files(bucket).items()
 
 
 def test_a_sample_that_is_there_is_left_alone_until_another_is_asked_for(tmp_path: Path) -> None:

@@ -99,9 +99,9 @@ def test_plain_text_is_what_a_parser_reads() -> None:
 def test_the_full_cast_keeps_most_and_breaks_few() -> None:
     parts = cast(150)
     kept = {part.pmcid for part in parts if part.outcome == "kept"}
-    broken = {part.pmcid for part in parts if part.outcome in ("xml-malformed", "http-404")}
+    broken = {part.pmcid for part in parts if part.outcome in ("xml-malformed", "http-404", "json-malformed")}
     assert len({part.pmcid for part in parts}) == 150
-    assert len(kept) >= 110 and len(broken) < 0.04 * 150
+    assert len(kept) >= 110 and 3 <= len(broken) < 0.04 * 150
     assert {part.license for part in parts} == {"CC BY", "CC0", "CC BY-SA", "CC BY-ND", "CC BY-NC", "CC BY-NC-SA",
                                                 "CC BY-NC-ND", "TDM", None}
     assert len({part.dialect for part in parts}) == 7
