@@ -14,6 +14,7 @@ from typing import Literal
 
 from pmcoa_build.captions.corrections import Correction
 from pmcoa_build.captions.labels import base
+from pmcoa_build.captions.positions import is_place, label_at
 from pmcoa_build.captions.split import SplitCaption
 
 Method = Literal["label", "order", "single", "whole-caption", "corrected"]
@@ -55,6 +56,8 @@ def pair(panels: Sequence[PanelView], split: SplitCaption, caption: str, *, widt
         return [Paired(_own(p), caption, "", method, 0.6 if len(panels) == 1 else 0.15) for p in panels]
     if len(panels) == 1 and _rank(panels[0].printed_label, labels) is None:
         return [_lone(panels[0], split, caption)]
+    if all(is_place(label) for label in labels):
+        return [_placed(panel, split, caption, label_at(panel.box, labels, width, height)) for panel in panels]
     ranks = _assign(panels, labels)
     even = len(panels) == len(labels)
     return [
@@ -82,6 +85,13 @@ def correct(
                 replace(one, label=label, subcaption=text, preamble=split.preamble, method="corrected", confidence=1.0)
             )
     return out
+
+
+def _placed(panel: PanelView, split: SplitCaption, caption: str, label: str | None) -> Paired:
+    """A panel of a caption that speaks of left and right, top and bottom."""
+    if label is None or not split.for_label(label):
+        return Paired(_own(panel), caption, "", "whole-caption", 0.15)
+    return Paired(label, split.for_label(label), split.preamble, "order", 0.55)
 
 
 def _own(panel: PanelView) -> str | None:

@@ -147,19 +147,20 @@ def _trails(text: str, start: int, end: int, markers: list[Marker]) -> bool:
         return False
     if all(marker.style in ("open", "inner", "bare", "loose", "comma") for marker in markers):
         return False
-    if cl._NOTHING.match(text, markers[-1].end, end):
+    if cl.NOTHING.match(text, markers[-1].end, end):
         return True
     votes = 0
     for marker in markers:
-        votes += cl._TRAILED.match(text, marker.end, end) is not None
-        votes -= cl._JOINED.search(text, max(start, marker.start - 12), marker.start) is not None
+        after = cl.TRAILED.match(text, marker.end, end)
+        votes += 0 if after is None else 3 if after["list"] is not None else 1
+        votes -= cl.JOINED.search(text, max(start, marker.start - 12), marker.start) is not None
     return votes > 0
 
 
 def _trailing(out: Clauses, text: str, start: int, end: int, markers: list[Marker], named: tuple[str, ...]) -> None:
     left = start
     if _short([(a.end, b.start) for a, b in pairwise(markers)], text, 7):
-        for match in cl._LEAD_IN.finditer(text, start, markers[0].start):
+        for match in cl.LEAD_IN.finditer(text, start, markers[0].start):
             if cl.trim(text, match.end(), markers[0].start):
                 left = match.end()
         if left > start:
@@ -171,8 +172,8 @@ def _trailing(out: Clauses, text: str, start: int, end: int, markers: list[Marke
             if semicolon >= 0:  # "patient 6 (A), 16 years old; patient 7 (B), 9 years old"
                 out.give(before.labels, left, semicolon, text)
                 left, rest = semicolon + 1, markers[-1].labels
-            elif cl._GOES_ON.match(text, left, marker.start):
-                cuts = list(cl._SPLIT.finditer(text, left, marker.start))
+            elif cl.GOES_ON.match(text, left, marker.start):
+                cuts = list(cl.SPLIT.finditer(text, left, marker.start))
                 if cuts:
                     out.give(before.labels, left, cuts[-1].start(), text)
                     left = cuts[-1].end()
@@ -192,7 +193,7 @@ def _leading(out: Clauses, text: str, start: int, end: int, markers: list[Marker
         items.append((marker.end, cut))
     last = markers[-1]
     if cl.trim(text, last.end, end) is None:  # "(B) Hip, showing the fracture (C).": the last one trails
-        cuts = [match.end() for match in cl._SPLIT.finditer(text, markers[-2].end, last.start)]
+        cuts = [match.end() for match in cl.SPLIT.finditer(text, markers[-2].end, last.start)]
         out.give(last.labels, cuts[-1] if cuts else markers[-2].end, last.start, text)
     shared = _shared_end(text, items, last.end, end)
     out.give(last.labels, last.end, shared, text)
@@ -204,7 +205,7 @@ def _next_lead_in(text: str, start: int, end: int) -> int:
     behind the last conjunction where a preposition stands before the marker; else `end`."""
     if not cl.PREPOSITION_END.search(text, max(start, end - 12), end):
         return end
-    cuts = [match.end() for match in cl._SPLIT.finditer(text, start, end)]
+    cuts = [match.end() for match in cl.SPLIT.finditer(text, start, end)]
     return cuts[-1] if cuts else end
 
 

@@ -22,16 +22,16 @@ _PREPOSITION = (
     r"in|of|by|with|without|from|for|on|at|to|via|between|after|before|during|under|using|against|through|into|over|as|per|"
     r"versus|than|following"
 )
-_JOINED = re.compile(
+JOINED = re.compile(
     rf"(?:[,:;(]|\b(?:{_PREPOSITION}|and|or|the|an?|either|both|show\w*|is|are|while|whereas|vs))\W*$", re.I
 )
-_TRAILED = re.compile(rf"\s*(?:[,;.:)]|$|(?:and|or|vs|versus|while|whereas|{_VERB}|{_PREPOSITION})\b)")
-_NOTHING = re.compile(r"[\s.,;:)\]]*$")
+TRAILED = re.compile(rf"\s*(?:(?P<list>[,;.:)]|$|(?:and|or|vs|versus|while|whereas)\b)|(?:{_VERB}|{_PREPOSITION})\b)")
+NOTHING = re.compile(r"[\s.,;:)\]]*$")
 _CUT_LEFT = re.compile(r"(?:[\s,;:.)\]|\u2013\u2014]|-\s)*(?:(?:and|or)\b)?[\s,;:]*")
-_SPLIT = re.compile(r"(?:[,;]\s*(?:and|or|while|whereas|but)?|\b(?:and|or|while|whereas|but))\s+")
-_GOES_ON = re.compile(rf"\s*(?:{_VERB}|with|without|in|at|of|from|on|for|after|before)\b")
+SPLIT = re.compile(r"(?:[,;]\s*(?:and|or|while|whereas|but)?|\b(?:and|or|while|whereas|but))\s+")
+GOES_ON = re.compile(rf"\s*(?:{_VERB}|with|without|in|at|of|from|on|for|after|before)\b")
 PREPOSITION_END = re.compile(rf"\b(?:{_PREPOSITION})\s*$")
-_LEAD_IN = re.compile(rf"(?:\b(?:{_PREPOSITION}|and|{_VERB}|magnifications?|bars?)\s+|[=:]\s*)(?:the\s+|an?\s+)?", re.I)
+LEAD_IN = re.compile(rf"(?:\b(?:{_PREPOSITION}|and|{_VERB}|magnifications?|bars?)\s+|[=:]\s*)(?:the\s+|an?\s+)?", re.I)
 _SAYS = (
     r"(?:are|is|were|was|represent\w*|indicat\w*|denot\w*|show\w*|express\w*|depict\w*|mark\w*|from|"
     r"\u00b1|\+/-|sd|sem|p)"
@@ -94,7 +94,7 @@ def trim(text: str, start: int, end: int) -> Span | None:
     start = cut.end() if cut else start
     while end > start and (text[end - 1].isspace() or text[end - 1] in ",;:([-\u2013\u2014"):
         end -= 1
-    for word in (" and", " or"):
+    for word in (" and", " or", " while", " whereas"):
         if text.endswith(word, start, end):
             end -= len(word)
     while end > start and (text[end - 1].isspace() or text[end - 1] in ",;:("):
@@ -105,7 +105,7 @@ def trim(text: str, start: int, end: int) -> Span | None:
 def sentences(starts: list[int], sequence: Sequence, length: int) -> list[Span]:
     """The caption cut at its sentence starts and at the markers that open a clause; not at the items of a group with
     one lead-in ("(A–C) Diagrams of: (A) genes; (B) hits and (C) both")."""
-    cuts = set(starts)
+    cuts = {0, *starts}
     group: tuple[str, ...] = ()
     for marker in sequence.markers:
         if marker.opens and (marker.start in cuts or not set(marker.labels) < set(group)):

@@ -92,33 +92,34 @@ _ABBREVIATED = re.compile(
 
 
 def boundaries(text: str) -> list[int]:
-    """Starts of the caption's sentences, in order; the first is 0."""
-    starts = [0]
+    """Starts of the caption's sentences, in order; the first stands behind "Figure 1." and blanks."""
+    heading = _HEADING.match(text)
+    starts = [heading.end() if heading else 0]
     for match in BOUNDARY.finditer(text):
-        dot, end = match.start(), match.end()
-        if end >= len(text) or (text[end].islower() and not _lower_marker(text, end)):
+        end = match.end()
+        if end >= len(text) or (text[end].islower() and not _LOWER_MARKER.match(text, end)):
             continue
-        before = text[max(starts[-1], dot - 8) : dot]
-        if text[dot] == "." and _ABBREVIATED.search(before):
-            continue
-        if text[dot] == "." and text[starts[-1] : dot].strip(" (").__len__() <= 1:
-            continue  # "A. Left": the dot belongs to the marker
-        if text[dot] == "." and text[dot - 1] == ")" and _LISTED.search(text[max(starts[-1], dot - 12) : dot]):
-            continue  # "shows A). Large"
-        if text[dot] == "." and end == dot + 1 and not (text[dot - 1].islower() or text[dot - 1] in ")]"):
-            continue
-        starts.append(end)
+        if text[match.start()] != "." or _ends_sentence(text, starts[-1], match.start(), end):
+            starts.append(end)
     return starts
 
 
+def _ends_sentence(text: str, start: int, dot: int, end: int) -> bool:
+    """Is this full stop one, and not that of an abbreviation or of a marker?"""
+    if _ABBREVIATED.search(text[max(start, dot - 8) : dot]):
+        return False
+    if len(text[start:dot].strip(" (")) <= 1:
+        return False  # "A. Left": the dot belongs to the marker
+    if text[dot - 1] == ")" and _LISTED.search(text[max(start, dot - 12) : dot]):
+        return False  # "shows A). Large"
+    return end > dot + 1 or text[dot - 1].islower() or text[dot - 1] in ")]"
+
+
+_HEADING = re.compile(r"\s*+(?:(?:Figure|Fig\.?)\s*S?\d++[.:]?\s+(?=\S))?+")
 _LISTED = re.compile(r"^[^(]*(?:[,:;]|\b(?:and|shows?|in|of|with))\s+\(?[A-Za-z]\)$")
 _LOWER_MARKER = re.compile(
     r"[a-z](?:[.):,]|\s*[\u2013,-]\s*[a-z]\b|\s+[(A-Z\d*\u00d7]|\s+and\s+[a-z]\b)|[a-z]\s[^\W_]{2}|[a-z]{1,3}[A-Z]"
 )
-
-
-def _lower_marker(text: str, position: int) -> bool:
-    return _LOWER_MARKER.match(text, position) is not None
 
 
 @lru_cache(maxsize=8192)

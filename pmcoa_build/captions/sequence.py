@@ -115,7 +115,7 @@ def _home(table: Table, place: int, position: int) -> Marker | None:
         following = [m.start for m in table.get(place + 1, []) if m.strength >= 0.5]
         between = any(max(first.start, position) < start < opening.start for start in following)
         return first if between else opening
-    weak = [m for m in here if m.start > position]
+    weak = [m for m in here if m.start >= position]
     if not weak:
         return None
     if place == 0:  # an article "A" may stand before the label "A": the last one before "B"

@@ -15,6 +15,7 @@ from typing import Any
 from pmcoa_build.captions import markers, sequence
 from pmcoa_build.captions.assign import assign
 from pmcoa_build.captions.clauses import Clauses, Span, trim
+from pmcoa_build.captions.positions import by_place
 
 LONGEST = 20_000
 """Characters looked at; what stands behind goes to the tail (the longest captions of PMC have some 10,000)."""
@@ -56,6 +57,8 @@ def split_caption(text: str) -> SplitCaption:
     looked = text[: min(LONGEST, appended.start() if appended else LONGEST)]
     starts = markers.boundaries(looked)
     believed = sequence.believe(markers.candidates(looked, starts))
+    if not believed.labels:
+        believed = by_place(looked, starts)
     if not believed.labels:
         return SplitCaption(text.strip())
     clauses = assign(looked, starts, believed)

@@ -70,6 +70,15 @@ def test_single_and_whole_caption() -> None:
     assert paired([]) == []
 
 
+def test_places_are_found_in_the_figure() -> None:
+    caption = "Hips. Left panel: before. Right panel: after."
+    found = paired(views(None, None, None, None), caption)
+    assert [p.label for p in found] == ["left", "right", "left", "right"]
+    assert [p.subcaption for p in found[:2]] == ["before.", "after."]
+    (middle,) = pair([PanelView((90, 0, 110, 90))], split_caption(caption), caption, width=200, height=100)
+    assert middle.method == "single"
+
+
 def test_confidence_orders_the_methods() -> None:
     sure = paired(views(*"ABCD", score=0.95))[0].confidence
     order = paired(views(None, None, None, None))[0].confidence

@@ -146,7 +146,19 @@ SHAPES = {
     ),
 }
 
+PLACES = {
+    "panels by place": (
+        "Brains. Left panel: wild type. Right panel: mutant.",
+        {"left": "wild type.", "right": "mutant."},
+    ),
+    "rows": ("The upper row shows fins. The lower row shows gills.",
+             {"upper": "shows fins.", "lower": "shows gills."}),
+    "places in brackets": ("Hips before (left) and after (right) surgery.",
+                           {"left": "Hips before surgery.", "right": "after surgery."}),
+}  # fmt: skip
+
 NO_MARKERS = [
+    "Lesion in the left lung. Right lung is clear.",
     "Effect of vitamin A on rats (n = 5).",
     "Liver of a patient with hepatitis B (p < 0.05). Cells were fixed.",
     "As shown in Fig. 2A and Fig. 2B, the protein is stable.",
@@ -158,9 +170,9 @@ NO_MARKERS = [
 ]
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", [*SHAPES, *PLACES])
 def test_shapes(shape: str) -> None:
-    caption, wanted = SHAPES[shape]
+    caption, wanted = (SHAPES | PLACES)[shape]
     split = split_caption(caption)
     assert {label: split.for_label(label) for label in split.labels} == wanted
 
