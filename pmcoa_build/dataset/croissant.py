@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -52,15 +53,15 @@ CONTEXT = {
 _TYPES = {"string": "sc:Text", "int16": "cr:Int16", "int32": "cr:Int32", "int64": "cr:Int64", "float": "cr:Float32"}
 
 
-def croissant(
+def render_croissant(
     files: Sequence[tuple[str, str, str, int]],
     *,
     name: str,
     dataset_id: str,
     snapshot_date: str,
     licences: Sequence[str],
-) -> dict[str, Any]:
-    """The description as a dict for JSON. `files`: (split, path in the dataset, sha256, bytes); `licences`: URLs."""
+) -> str:
+    """croissant.json. `files`: (split, path in the dataset, sha256, bytes); `licences`: URLs."""
     objects = [
         {"@type": "cr:FileObject", "@id": path, "name": path, "contentUrl": path, "sha256": sha256,
          "contentSize": f"{size} B", "encodingFormat": "application/x-parquet"}
@@ -72,7 +73,7 @@ def croissant(
          "encodingFormat": "application/x-parquet", "includes": f"data/{split}-*.parquet"}
         for split in splits
     ]  # fmt: skip
-    return {
+    described = {
         "@context": CONTEXT,
         "@type": "sc:Dataset",
         "conformsTo": "http://mlcommons.org/croissant/1.0",
@@ -81,7 +82,7 @@ def croissant(
         "version": snapshot_date.replace("-0", "-").replace("-", "."),
         "identifier": dataset_id,
         "datePublished": snapshot_date,
-        "license": sorted(licences),
+        "license": list(licences),
         "keywords": ["biomedical figures", "image-text pairs", "PubMed Central"],
         "citeAs": "NIH NLM NCBI PubMed Central (PMC) Article Datasets - Full-Text Biomedical and Life Sciences Journal "
         f"Articles on AWS was accessed on {snapshot_date} from https://registry.opendata.aws/ncbi-pmc.",
@@ -90,6 +91,7 @@ def croissant(
         "distribution": objects + sets,
         "recordSet": [_record_set(split) for split in splits],
     }
+    return json.dumps(described, indent=1, ensure_ascii=False) + "\n"
 
 
 def _record_set(split: str) -> dict[str, Any]:

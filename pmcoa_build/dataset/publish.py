@@ -7,7 +7,6 @@ crash at any point leaves either the old dataset or the new one. Data files are 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 from collections import Counter
@@ -22,7 +21,7 @@ import pyarrow.parquet as pq
 
 from pmcoa_build import ids
 from pmcoa_build.dataset.card import render_card
-from pmcoa_build.dataset.croissant import croissant
+from pmcoa_build.dataset.croissant import render_croissant
 from pmcoa_build.dataset.gallery import render_gallery
 from pmcoa_build.dataset.groups import SPLITS
 from pmcoa_build.dataset.stats import statistics
@@ -80,14 +79,13 @@ def publish(
     counts = statistics((shard.split, shard.path) for _, shard in files)
     removed = removed_rows(link, [shard.path for _, shard in files], reasons, snapshot_date)
     causes = dict(sorted(Counter(removed["reason"].to_pylist()).items()))
-    licences = [url for url in pc.unique(attribution["license_url"]).to_pylist() if url]
-    described = croissant(
-        [(shard.split, path, shard.sha256, shard.bytes) for path, shard in files],
-        name=name, dataset_id=dataset_id, snapshot_date=snapshot_date, licences=licences,
-    )  # fmt: skip
+    parts = [(shard.split, path, shard.sha256, shard.bytes) for path, shard in files]
+    licences = sorted(filter(None, pc.unique(attribution["license_url"]).to_pylist()))
     texts = {
         "README.md": render_card(counts, funnel, name=name, snapshot_date=snapshot_date, removed=causes),
-        "croissant.json": json.dumps(described, indent=1, ensure_ascii=False) + "\n",
+        "croissant.json": render_croissant(
+            parts, name=name, dataset_id=dataset_id, snapshot_date=snapshot_date, licences=licences
+        ),
         "gallery.html": render_gallery(figures, funnel, counts, name=name, snapshot_date=snapshot_date),
         "DATASET_ID": dataset_id + "\n",
     }
