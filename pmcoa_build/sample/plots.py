@@ -261,7 +261,7 @@ PLOTS: tuple[Modality, ...] = (
               "segment": ("elevation", "depression", "no deviation")},
              ("Electrocardiogram with {rate} {rhythm} rhythm and {segment}",
               "ECG shows {segment}, {rate} {rhythm} rhythm"), _ecg, 1.8,
-             words={"elevation": ("ST elevation",), "depression": ("ST depression",), "no deviation": ("normal ST",)}),
+             words={"irregular": ("irregular",), "elevation": ("ST elevation",), "depression": ("ST depression",), "no deviation": ("normal ST",)}),
     Modality("eeg", "plot", ("Electroencephalography (EEG)", "EEG recordings"),
              {"count": tuple(COUNTS)[1:6], "burst": ("left", "middle", "right"), "rhythm": ("fast", "slow"),
               "colour": ("black", "blue", "red")},
