@@ -91,7 +91,7 @@ def _placed(panel: PanelView, split: SplitCaption, caption: str, label: str | No
     """A panel of a caption that speaks of left and right, top and bottom."""
     if label is None or not split.for_label(label):
         return Paired(_own(panel), caption, "", "whole-caption", 0.15)
-    return Paired(label, split.for_label(label), split.preamble, "order", 0.55)
+    return Paired(label, split.for_label(label), split.preamble, "order", 0.45)
 
 
 def _own(panel: PanelView) -> str | None:

@@ -104,7 +104,7 @@ def generic_kind(text: str, start: int) -> str:
 
 
 def hand_out(out: Clauses, text: str, start: int, end: int, markers: list[Marker]) -> tuple[str, ...]:
-    """Share one sentence among the labels of its markers; gives all these labels."""
+    """Share one sentence among the labels of its markers; gives those that the next sentence goes on with."""
     first = markers[0]
     named = tuple(dict.fromkeys(label for m in markers for label in m.labels))
     for marker in markers:
@@ -124,8 +124,8 @@ def hand_out(out: Clauses, text: str, start: int, end: int, markers: list[Marker
         out.give(marker.labels, marker.end, end, text)
     elif _trails(text, start, end, markers):
         _trailing(out, text, start, end, markers, named)
-    else:
-        _leading(out, text, start, end, markers, named)
+    elif not _leading(out, text, start, end, markers, named):
+        return markers[-1].labels
     return named
 
 
@@ -182,7 +182,9 @@ def _trailing(out: Clauses, text: str, start: int, end: int, markers: list[Marke
     out.give(rest, left, end, text)
 
 
-def _leading(out: Clauses, text: str, start: int, end: int, markers: list[Marker], named: tuple[str, ...]) -> None:
+def _leading(out: Clauses, text: str, start: int, end: int, markers: list[Marker], named: tuple[str, ...]) -> bool:
+    """Share out a sentence whose markers lead; gives whether the next unmarked sentence goes on with all of them: after
+    a shared end or a list of short items, but not after long clauses of their own."""
     if not markers[0].opens:
         out.give(named, start, markers[0].start, text)
     items = []
@@ -198,6 +200,7 @@ def _leading(out: Clauses, text: str, start: int, end: int, markers: list[Marker
     shared = _shared_end(text, items, last.end, end)
     out.give(last.labels, last.end, shared, text)
     out.give(named, shared, end, text)
+    return shared < end or _short(items, text, 6)
 
 
 def _next_lead_in(text: str, start: int, end: int) -> int:

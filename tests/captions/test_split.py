@@ -305,4 +305,4 @@ def test_bars_on_real_captions(tmp_path: Path) -> None:
     scores = dict(zip(said[::2], map(float, said[1::2]), strict=True))
     assert scores["labels-exact"] >= 0.94
     assert scores["labels-F1"] >= 0.98
-    assert scores["token-F1"] >= 0.88
+    assert scores["token-F1"] >= 0.89
