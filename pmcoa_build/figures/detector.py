@@ -20,8 +20,11 @@ VERSION = 1
 WORKING_SIDE = 1800
 """Larger figures are separated at this size (pixels, longest side): letters stay legible, memory bounded."""
 
-_PER_SIDE, _WORST = 20.0, 6.0
+_PER_SIDE, _WORST = 10.0, 4.0
 """What crossed ink takes from a set of letters' log-odds: per longest side of the page, and at most."""
+
+_GUESS_COST = 0.02
+"""Crossed ink, per longest side, that a guessed letter's panel may cost."""
 
 Candidate = tuple[Box, float]
 
@@ -111,14 +114,24 @@ def _scaled(box: Box, scale: float, rgb: np.ndarray) -> Box:
 
 def separate(page: ink.Page, labels: Sequence[str]) -> list[_Found]:
     """Panels of a page by its letters, else by its gutters, else the whole page as one."""
-    sets = [(score, found) for score, found in letters.find_letters(page, find_glyphs(page.grey), labels)
-            if len(found) >= 2]
+    side = max(page.grey.shape)
     best: tuple[float, list[_Found]] | None = None
-    for score, found in sets:
-        if best is not None and score <= best[0]:
-            break  # no cut is better than a free one
+    for score, found in letters.find_letters(page, find_glyphs(page.grey), labels):
+        if len(found) < 2 or (best is not None and score <= best[0]):
+            continue  # no cut is better than a free one
         cost, panels = by_letters(page, found)
-        worth = score - min(_PER_SIDE * cost / max(page.grey.shape), _WORST)
+        while len(found) > 2 and cost > _GUESS_COST * side:
+            fewer = letters.without_weakest(found)
+            less, others = by_letters(page, fewer)
+            if len(fewer) == len(found) or less > 0.5 * cost:
+                break
+            found, cost, panels = fewer, less, others
+        worth = score - min(_PER_SIDE * cost / side, _WORST)
+        guesses = letters.guess_missing(found, labels)
+        if guesses:
+            more, others = by_letters(page, [*found, *guesses])
+            if more - cost <= _GUESS_COST * side and len(others) == len(found) + len(guesses):
+                worth, panels = worth + len(guesses), others
         if best is None or worth > best[0]:
             best = (worth, panels)
     return best[1] if best is not None else by_gutters(page, labels)

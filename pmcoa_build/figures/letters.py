@@ -28,6 +28,7 @@ _EXTRA = 2
 """Labels looked for beyond the last that the caption names: captions forget some."""
 _UNNAMED = 1.5
 """What a letter that the caption does not name has to be worth more."""
+_SURE = 0.8
 _SIZES = 12
 _ALTERNATIVES = 4
 
@@ -92,7 +93,7 @@ def _nodes(glyphs: Glyphs, letters: Sequence[str], named: int, upper: bool, plac
     for index, letter in enumerate(letters):
         prob = _probability(glyphs.probs, letter, upper)
         own = np.log(np.maximum(prob, 1e-6) / _FLOOR) - 1.2 * glyphs.crowded + place - _UNNAMED * (index >= named)
-        rows = np.flatnonzero(own > -0.5)
+        rows = np.flatnonzero((own > -0.5) & ((index < named) | (prob > _SURE)))
         rows = rows[np.argsort(-own[rows], kind="stable")][:14]
         for relative in _relative_heights(letter, upper):
             em = heights[rows] / relative
@@ -145,11 +146,13 @@ def _best_chain(nodes: _Nodes, boxes: np.ndarray, em: float) -> tuple[float, lis
 def _wanted(labels: Sequence[str]) -> tuple[list[str], int]:
     """(letters to look for in order, lower case; how many of them the caption names).
 
-    Labels of more than one character (A1, iv) are not read. Letters that follow the caption's last are looked for too.
+    Labels of more than one character (A1, iv) are not read; where they are the rule, nothing is looked for. Letters that follow the caption's last are looked for too.
     """
     named = sorted({label.lower() for label in labels if len(label) == 1 and label.lower() in CLASSES})
-    if not named:
+    if not labels:
         return list("abcdefghijklmnopqrst"), 0
+    if len(named) < 0.6 * len(labels):
+        return [], 0
     alphabet = "123456789" if named[-1].isdigit() else "abcdefghijklmnopqrstuvwxyz"
     rest = alphabet[alphabet.index(named[-1]) + 1 :] if named[-1] in alphabet else ""
     return named + list(rest[:_EXTRA]), len(named)
@@ -170,9 +173,9 @@ def find_letters(page: Page, glyphs: Glyphs, labels: Sequence[str] = ()) -> list
     unbroken and well legible run from A is asked for, at least two letters long. Scores are log-odds; a set that
     cuts the page badly should give way to the next.
     """
-    if not len(glyphs):
-        return []
     wanted, named = _wanted(labels)
+    if not len(glyphs) or not wanted:
+        return []
     place = _clear_left(page, glyphs)
     printed = {label.lower(): label for label in reversed(labels)}
     found: dict[tuple[int, ...], tuple[float, list[Letter]]] = {}
@@ -201,3 +204,60 @@ def _letter(nodes: _Nodes, node: int, glyphs: Glyphs, wanted: Sequence[str], pri
     letter = wanted[nodes.label[node]]
     label = printed.get(letter, letter.upper() if upper else letter)
     return Letter(label, (x0, y0, x1, y1), float(nodes.prob[node]), float(nodes.em[node]))
+
+
+def without_weakest(found: Sequence[Letter]) -> list[Letter]:
+    """The letters without the least legible one; all of them where each is read beyond doubt."""
+    weakest = min(range(len(found)), key=lambda i: found[i].score)
+    return [f for i, f in enumerate(found) if i != weakest or f.score > _SURE]
+
+
+def guess_missing(found: Sequence[Letter], labels: Sequence[str]) -> list[Letter]:
+    """Letters that the caption names but nobody read, where the others leave one place for them.
+
+    Such a place is at the height of one read letter and in the column of another, follows the letter before it, and is
+    followed by the letter after it, as panels of a grid do. Its score is 0.
+    """
+    order = [label for label in dict.fromkeys(labels) if len(label) == 1]
+    order.sort(key=str.lower)
+    by_label = {letter.label: letter for letter in found}
+    guesses = []
+    for at, label in enumerate(order):
+        before = by_label.get(order[at - 1]) if at else None
+        after = by_label.get(order[at + 1]) if at + 1 < len(order) else None
+        if label in by_label or (before is None and after is None):
+            continue
+        spots = _free_spots(found, before, after)
+        if len(spots) > 1 and before is not None:  # the next one to the right, if any
+            spots = [s for s in spots if abs(s[3] - before.box[3]) < before.em and s[0] > before.box[0]][:1]
+        if len(spots) == 1:
+            guesses.append(Letter(label, spots[0], 0.0, found[0].em))
+    return guesses
+
+
+def _free_spots(found: Sequence[Letter], before: Letter | None, after: Letter | None) -> list[Box]:
+    """Free crossings of the letters' rows and columns between two letters in reading order."""
+    em = found[0].em
+    columns = _levels([letter.box[0] for letter in found], em)
+    rows = _levels([letter.box[3] for letter in found], em)
+    spots = []
+    for bottom in rows:
+        for x in columns:
+            box = (x, int(bottom - em), int(x + 0.7 * em), bottom)
+            taken = any(abs(f.box[0] - x) < 2 * em and abs(f.box[3] - bottom) < 2 * em for f in found)
+            place = np.array([box])
+            fits = all(float(_transition(a, b, em)[0, 0]) >= 0.2 for a, b in (
+                (np.array([before.box]) if before else None, place), (place, np.array([after.box]) if after else None))
+                if a is not None and b is not None)
+            if not taken and fits:
+                spots.append(box)
+    return spots
+
+
+def _levels(values: Sequence[int], em: float) -> list[int]:
+    """Positions that differ by more than a cap height, each by its smallest member."""
+    levels: list[int] = []
+    for value in sorted(values):
+        if not levels or value - levels[-1] > em:
+            levels.append(value)
+    return levels

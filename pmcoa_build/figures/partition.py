@@ -93,7 +93,9 @@ def _cuts(search: _Search, part: Box, rows: tuple[int, ...]) -> list[tuple[float
             em = max(search.ems)
             away = np.abs(np.arange(low, high + 1) - (high - search.insets[axis]))
             raw = line[low - part[axis] : high + 1 - part[axis]]
-            costs = raw + _PULL * away - _WIDE * np.minimum(_run_lengths(raw == 0), 3 * em) * (away < _NEAR * em)
+            costs = raw + _PULL * away
+            if not search.page.dark:  # on black, nothing tells a gap from a picture's ground
+                costs -= _WIDE * np.minimum(_run_lengths(raw == 0), 3 * em) * (away < _NEAR * em)
             best = int(costs.argmin())
             found.append((float(costs[best]) + _UPRIGHT * (axis == 0), axis, low + best, k))
     return sorted(found)[: _FEW if len(search.seen) < _BUDGET else 1]
