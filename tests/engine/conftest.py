@@ -15,3 +15,9 @@ def toy(tmp_path: Path) -> Toy:
     made = Toy(tmp_path)
     made.write(articles(60))
     return made
+
+
+@pytest.fixture(autouse=True)
+def no_power_cuts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test here needs the disk itself, which is slow."""
+    monkeypatch.setattr("os.fsync", lambda descriptor: None)
