@@ -7,6 +7,7 @@ to somewhere else, a dead source booked as thousands of lost articles.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import queue
 import re
@@ -103,10 +104,9 @@ class HttpClient:
         self._stopped: tuple[type[RunFailed], str] | None = None
         proxy = proxy_for(self._url)
         self._plain_proxy = proxy is not None and self._url.scheme == "http"
-        self._all = [new_connection(self._url, proxy, self._patience.connect) for _ in range(max(1, connections))]
         self._idle: queue.LifoQueue[http.client.HTTPConnection] = queue.LifoQueue()
-        for connection in self._all:
-            self._idle.put(connection)
+        for _ in range(max(1, connections)):
+            self._idle.put(new_connection(self._url, proxy, self._patience.connect))
 
     def connect(self) -> None:
         """Open one connection, to see early whether there is anybody. Raises SourceUnreachable with one sentence."""
@@ -151,10 +151,18 @@ class HttpClient:
                     self._wait(self._patience.wait(attempt, self._clock))
 
     def close(self) -> None:
-        """Close all connections; threads that wait are woken and get Interrupted."""
+        """Close all connections, those in use after their reply; threads that wait are woken and get Interrupted."""
         self._closed.set()
-        for connection in self._all:
+        self._close_idle()
+
+    def _close_idle(self) -> None:
+        idle = []
+        with contextlib.suppress(queue.Empty):
+            while True:
+                idle.append(self._idle.get_nowait())
+        for connection in idle:
             connection.close()
+            self._idle.put(connection)
 
     def __enter__(self) -> Self:
         return self
@@ -195,6 +203,8 @@ class HttpClient:
                     return reply
         finally:
             self._idle.put(connection)
+            if self._closed.is_set():
+                self._close_idle()
 
     def _connected(self, connection: http.client.HTTPConnection) -> bool:
         """Connect if need be; True if the connection was there before."""

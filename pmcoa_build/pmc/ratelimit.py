@@ -49,12 +49,14 @@ class Patience:
 class RateLimit:
     """At most `per_second` starts a second over all threads, evenly spaced (0 = no limit), and pauses for all.
 
-    After a pause the pace is halved and comes back by 2 % a start: who asks faster than the server allows would
-    otherwise run into the same wall after each pause.
+    After a pause the pace is halved, at most twice over, and comes back by 10 % a start: who asks faster than the
+    server allows would otherwise run into the same wall after each pause.
     """
 
-    _SLOWEST = 2.0
-    _FIRST = 0.02
+    _SLOWER = 2.0
+    _SLOWEST = 4.0
+    _FIRST = 0.01
+    """Seconds between starts after a first pause where there was no limit."""
 
     def __init__(self, per_second: float, clock: Clock) -> None:
         self._usual_gap = 1.0 / per_second if per_second > 0 else 0.0
@@ -70,7 +72,7 @@ class RateLimit:
             began = now = self._clock.now()
             start = max(now, self._next_start, self._paused_until)
             self._next_start = start + self._gap
-            self._gap = max(self._usual_gap, self._gap * 0.98) if self._gap > 1e-3 else self._usual_gap
+            self._gap = max(self._usual_gap, self._gap * 0.9) if self._gap > 1e-3 else self._usual_gap
         while now < max(start, self._paused_until):
             self._clock.sleep(max(start, self._paused_until) - now)
             now = self._clock.now()
@@ -81,7 +83,8 @@ class RateLimit:
         with self._lock:
             now = self._clock.now()
             if now >= self._paused_until:
-                self._gap = min(max(self._gap * 2, self._FIRST), max(self._SLOWEST, self._usual_gap))
+                usual = max(self._usual_gap, self._FIRST)
+                self._gap = min(max(self._gap * self._SLOWER, self._FIRST), usual * self._SLOWEST)
             self._paused_until = max(self._paused_until, now + seconds)
 
 

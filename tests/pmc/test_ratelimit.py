@@ -46,9 +46,18 @@ def test_after_a_pause_the_pace_is_slower_and_comes_back() -> None:
     limit.pause(3)  # a second thread saw the same: no slower, no longer
     assert limit.acquire() == pytest.approx(5)
     waits = [limit.acquire() for _ in range(100)]
-    assert waits[0] == pytest.approx(0.2, rel=0.05)
+    assert waits[0] == pytest.approx(0.2)
     assert waits == sorted(waits, reverse=True)
     assert waits[-1] == pytest.approx(0.1)
+
+
+def test_many_pauses_slow_down_four_times_at_most() -> None:
+    time = FakeTime()
+    limit = RateLimit(10, time.clock())
+    for _ in range(20):
+        limit.pause(1)
+        limit.acquire()
+    assert limit.acquire() == pytest.approx(0.4)
 
 
 def test_a_pause_ends_also_without_a_rate() -> None:
