@@ -74,7 +74,7 @@ def language_of(article: Element) -> str | None:
 
 
 def _child(element: Element, name: str) -> Element | None:
-    return next(element.iterchildren(f"{{*}}{name}"), None)
+    return next((child for child in element if local(child) == name), None)
 
 
 def _descendant(elements: Iterable[Element], name: str) -> Element | None:
@@ -147,7 +147,8 @@ def _is_scanned(attached: Iterable[Element], custom: dict[str, str]) -> bool:
 
 _TERMS = ("permissions", "license", "copyright-statement")
 """Where the terms of the article stand: directly in article-meta (older DTDs have no `permissions`)."""
-_LICENSE_TYPE = re.compile(r"\s(?:license-type|content-type)=\"([^\"]*)\"")
+_LICENSE_TYPE = re.compile(r"-type(?<=license-type|content-type)=\"([^\"]*)\"")
+"""Begins with a literal, which makes it an order of magnitude faster."""
 
 
 def read_license(xml: str, stated: str = "") -> tuple[str | None, str | None]:

@@ -134,7 +134,9 @@ _GRANTED = re.compile(
     r"|reus)\w*[^.;]{0,60}$",
     re.IGNORECASE,
 )
-_GRANTED_BY = re.compile(r"\s+(?:from|of|by|granted|obtained|(?:to|for) (?:re|use|publish)|de|do|da|del)\b", re.IGNORECASE)
+_GRANTED_BY = re.compile(
+    r"\s+(?:from|of|by|granted|obtained|(?:to|for) (?:re|use|publish)|de|do|da|del)\b", re.IGNORECASE
+)
 _NOT_GRANTED = re.compile(
     r"\bwithout\b|\bno (?:further )?permission|\b(?:patients?|participants?|parents?|subjects?|guardians?"
     r"|volunteers?|individuals?"

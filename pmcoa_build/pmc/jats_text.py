@@ -111,10 +111,7 @@ def raw_text(element: Element, kinds: _Kinds) -> str:
     """
     if len(element) == 0:
         return element.text or ""
-    for inside in element.iterdescendants():
-        if kinds[inside.tag]:
-            break
-    else:
+    if _inline_throughout(element, kinds):
         text: str = etree.tostring(element, encoding="unicode", method="text", with_tail=False)
         return text
     pieces = [element.text or ""]
@@ -127,6 +124,13 @@ def raw_text(element: Element, kinds: _Kinds) -> str:
         if child.tail:
             pieces.append(f" {child.tail}" if kind & _APART else child.tail)
     return "".join(pieces)
+
+
+def _inline_throughout(element: Element, kinds: _Kinds) -> bool:
+    for child in element:  # much cheaper to set up than lxml's other iterators
+        if kinds[child.tag] or (len(child) and not _inline_throughout(child, kinds)):
+            return False
+    return True
 
 
 def unescape(text: str) -> str:
