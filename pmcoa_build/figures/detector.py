@@ -151,7 +151,10 @@ def by_letters(page: ink.Page, found: Sequence[letters.Letter]) -> tuple[float, 
 
 def by_gutters(page: ink.Page, labels: Sequence[str]) -> list[_Found]:
     """Panels without letters; one panel with a low score where there is nothing to go by."""
-    boxes = gutters.exactly(page, len(labels)) if len(labels) > 1 else gutters.unlabelled(page)
+    printed = [label for label in labels if len(label) < 4]  # not "left", "bottom right"
+    boxes = gutters.exactly(page, len(printed)) if len(printed) > 1 else gutters.unlabelled(page)
+    if boxes is None and len(labels) > 1:
+        boxes = gutters.exactly(page, len(labels))
     if boxes:
         return [_Found(box, 0.5) for box in boxes]
     whole = page.shrunk(page.box) or page.box

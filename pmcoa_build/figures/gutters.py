@@ -84,19 +84,49 @@ def _distance(a: Box, b: Box) -> float:
 def _gathered(parts: Sequence[Box], cores: Sequence[int], reach: float) -> list[Box]:
     """Each core with the small parts that lie nearest to it, no farther than `reach` pixels."""
     own: dict[int, list[Box]] = {index: [parts[index]] for index in cores}
+    table, centres = np.asarray(parts), np.asarray([parts[index] for index in cores])
+    across = np.maximum(table[:, None, 0] - centres[None, :, 2], centres[None, :, 0] - table[:, None, 2])
+    down = np.maximum(table[:, None, 1] - centres[None, :, 3], centres[None, :, 1] - table[:, None, 3])
+    far = np.hypot(np.maximum(across, 0), np.maximum(down, 0))
     for index, part in enumerate(parts):
-        if index in own:
-            continue
-        nearest = min(cores, key=lambda core: (_distance(part, parts[core]), core))
-        if _distance(part, parts[nearest]) <= reach:
-            own[nearest].append(part)
+        nearest = int(far[index].argmin())
+        if index not in own and far[index, nearest] <= reach:
+            own[cores[nearest]].append(part)
     return [union(pieces) for pieces in own.values()]
+
+
+def _connected(page: Page) -> list[Box]:
+    """Boxes of the connected pieces of ink."""
+    import cv2
+
+    _, _, stats, _ = cv2.connectedComponentsWithStats(page.ink.view(np.uint8), connectivity=8)
+    return [(int(x), int(y), int(x + w), int(y + h)) for x, y, w, h, _ in stats[1:]]
+
+
+def plot_grid(page: Page) -> list[Box] | None:
+    """Four or more connected pieces of one size (axes with their curves), each with the ticks and titles next to it.
+
+    For grids of plots whose titles leave no gutter. None where there is no such grid.
+    """
+    side = max(page.grey.shape)
+    pieces = _connected(page)
+    sizes = np.array([(x1 - x0, y1 - y0) for x0, y0, x1, y1 in pieces]).reshape(-1, 2)
+    large = np.flatnonzero((sizes.min(axis=1) > 0.07 * side) & (sizes.max(axis=1) < 0.45 * side))
+    if len(large) < 4:
+        return None
+    alike = large[(np.abs(sizes[large] / np.median(sizes[large], axis=0) - 1) < 0.2).all(axis=1)]
+    if len(alike) < max(4, 0.8 * len(large)):
+        return None
+    return _gathered(pieces, [int(i) for i in alike], 0.025 * side)
 
 
 def unlabelled(page: Page) -> list[Box] | None:
     """Panels by gutters alone; None where the page does not fall into pictures and plots (a flow chart, one image)."""
     if page.dark:
         return None
+    grid = plot_grid(page)
+    if grid is not None:
+        return grid
     side = max(page.grey.shape)
     parts = leaves(page, max(4, side // 120))
     small = 0.1 * side

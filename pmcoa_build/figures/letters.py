@@ -149,7 +149,7 @@ def _wanted(labels: Sequence[str]) -> tuple[list[str], int]:
     Labels of more than one character (A1, iv) are not read; where they are the rule, nothing is looked for. Letters that follow the caption's last are looked for too.
     """
     named = sorted({label.lower() for label in labels if len(label) == 1 and label.lower() in CLASSES})
-    if not labels:
+    if all(len(label) >= 4 for label in labels):  # none, or positions such as "left"
         return list("abcdefghijklmnopqrst"), 0
     if len(named) < 0.6 * len(labels):
         return [], 0
