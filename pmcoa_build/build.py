@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,8 +39,12 @@ class Build:
 
     def table(self, stage: str, columns: Sequence[str] | None = None) -> pa.Table:
         """The rows of a stage (schema.py), all blocks together. Raises UsageError if it has not run."""
-        paths = [self.state.path(item["path"]) for item in self._outputs(stage)]
-        return pa.concat_tables([read_file(path, columns=columns) for path in paths])
+        return pa.concat_tables(list(self.parts(stage, columns)))
+
+    def parts(self, stage: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """The rows of a stage, a block at a time."""
+        for item in self._outputs(stage):
+            yield read_file(self.state.path(item["path"]), columns=columns)
 
     def lost(self, stage: str) -> pa.Table:
         """The units that a stage left out, with their reasons (schema.LOST)."""

@@ -6,14 +6,13 @@ Data files (hard links to the shards), card, attribution, what was removed since
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pmcoa_build import schema
 from pmcoa_build.build import Build
-from pmcoa_build.dataset.attribution import attribution_rows
+from pmcoa_build.dataset.attribution import ROW_COLUMNS, attribution_rows
 from pmcoa_build.dataset.gallery import SHOWN, gallery_figures
 from pmcoa_build.dataset.publish import ShardFile, publish
 from pmcoa_build.engine import state as states
@@ -22,7 +21,7 @@ from pmcoa_build.engine.stage import Input, Row, Task, TaskContext, TaskOutput
 from pmcoa_build.errors import RunFailed
 from stages.report import funnel
 
-_ROWS = tuple(name for name in schema.SHARDS.names if name != "image")
+_SHOWN_MEDIA = ("figure_id", "image_id", "image")
 
 
 def run(context: TaskContext) -> TaskOutput:
@@ -36,7 +35,7 @@ def run(context: TaskContext) -> TaskOutput:
     if not any(shard.rows for shard in shards):
         raise RunFailed("There is not a single pair to publish: `python -m stages report` lists where they were lost.")
     build = Build(context.spec, states.of(context.spec))
-    rows = pa.concat_tables([read_file(shard.path, columns=list(_ROWS)) for shard in shards])
+    rows = pa.concat_tables([read_file(shard.path, columns=ROW_COLUMNS) for shard in shards])
     media = build.table("media", ["image_id", "md5"])
     attribution = attribution_rows(rows, build.table("articles", ["article", "title", "authors"]), media)
     lost = _reasons(build)
@@ -69,7 +68,7 @@ def _gallery(build: Build, lost: Mapping[str, str]) -> list[Row]:
     dropped = [unit for unit, _ in sorted(lost.items()) if "#" not in unit and "/" in unit and unit not in set(kept)]
     chosen = pa.array([*kept[: SHOWN - 50], *dropped[:50]], pa.string())
     figures = _among(build.table("figures"), "figure_id", chosen)
-    media = _among(build.table("media", ["figure_id", "image_id", "image"]), "figure_id", chosen)
+    media = pa.concat_tables([_among(part, "figure_id", chosen) for part in build.parts("media", _SHOWN_MEDIA)])
     pairs = _pairs(_among(panels, "figure_id", chosen), build)
     return gallery_figures(figures, media, pairs, build.table("articles", ["article", "year"]), lost)
 
@@ -86,11 +85,6 @@ def _pairs(panels: pa.Table, build: Build) -> pa.Table:
 
 def _among(table: pa.Table, key: str, wanted: pa.Array) -> pa.Table:
     return table.filter(pc.is_in(table[key], wanted))
-
-
-def dataset_folder(out: Path, facts: Row) -> Path:
-    """The folder of a published dataset."""
-    return out / f"dataset-{facts['dataset_id']}"
 
 
 STEP = Task(

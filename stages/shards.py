@@ -52,7 +52,7 @@ def _touching(blocks: list[str], bucket: int, count: int) -> Iterator[str]:
 def units(tables: Tables, spec: Spec, block: str) -> list[Unit]:
     """One unit a published row, and one for each panel of the bucket that is left out."""
     split, bucket, count = _parts(block)
-    dedupe = tables["dedupe"].filter(pc.equal(tables["dedupe"]["split"], split))
+    dedupe = tables["dedupe"]
     dedupe = dedupe.filter(pa.array(_in_bucket(dedupe["panel_id"].to_pylist(), bucket, count), pa.bool_()))
     here = pc.is_in(tables["panels"]["panel_id"], dedupe["panel_id"].combine_chunks())
     joined = {name: tables[name] for name in ("align", "figures", "screen", "media", "articles")}
@@ -60,7 +60,8 @@ def units(tables: Tables, spec: Spec, block: str) -> list[Unit]:
                       snapshot_date="", **joined)
     md5s = dict(zip(tables["media"]["image_id"].to_pylist(), tables["media"]["md5"].to_pylist(), strict=True))
     kept = [_kept(row, md5s) for row in rows.filter(pc.equal(rows["split"], split)).to_pylist()]
-    return [*kept, *_left_out(dedupe, tables["align"], spec.shards.level)]
+    own = dedupe.filter(pc.equal(dedupe["split"], split))
+    return [*kept, *_left_out(own, tables["align"], spec.shards.level)]
 
 
 def _parts(block: str) -> tuple[str, int, int]:
