@@ -105,7 +105,8 @@ def trim(text: str, start: int, end: int) -> Span | None:
 def sentences(starts: list[int], sequence: Sequence, length: int) -> list[Span]:
     """The caption cut at its sentence starts and at the markers that open a clause; not at the items of a group with
     one lead-in ("(A–C) Diagrams of: (A) genes; (B) hits and (C) both")."""
-    cuts = {0, *starts}
+    dotted = {m.end + 1 for m in sequence.markers if m.style in ("inner", "loose")}  # "stains: A. Silver; B. Iron"
+    cuts = {0, *starts} - dotted
     group: tuple[str, ...] = ()
     for marker in sequence.markers:
         if marker.opens and (marker.start in cuts or not set(marker.labels) < set(group)):

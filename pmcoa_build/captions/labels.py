@@ -16,7 +16,7 @@ UNIT = (
 )
 """One label; atomic, as are the separators: lists of them must not backtrack into them."""
 RANGE = rf"(?>\s*+(?:[{DASHES}~]|\bto\b|\bthrough\b)\s*+)"
-COMMA = r"(?>\s*+(?:,\s*+(?:(?:and|or)\b|&)?+|;|/|&|\+|\band\b|\bor\b)\s*+)"
+COMMA = r"(?>\s*+(?:,\s*+(?:(?:and|or)\b|&)?+|/|&|\+|\band\b|\bor\b)\s*+)"
 LIST = rf"{UNIT}(?:(?:{RANGE}|{COMMA}){UNIT}(?![\w'])){{0,25}}"
 """A list of labels as a pattern; what it matches goes through `parse_list`."""
 

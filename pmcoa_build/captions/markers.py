@@ -126,7 +126,7 @@ _LOWER_MARKER = re.compile(
 def _paren(content: str) -> tuple[tuple[str, ...], str]:
     """Labels inside brackets, and the form: "paren" (nothing else), "head" or "tail" (something behind or
     before them), or ""."""
-    match = _PURE.match(content)
+    match = _PURE.match(content.replace(";", ","))
     if match:
         return lb.parse_list(match[1]), "paren"
     if _NOT_EXTRA.search(content):

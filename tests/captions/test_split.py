@@ -27,6 +27,11 @@ SHAPES = {
     ),
     "colon": ("A: Before treatment. B: After treatment.", {"A": "Before treatment.", "B": "After treatment."}),
     "full stop": ("Liver. A. Healthy lobe. B. Fatty lobe.", {"A": "Healthy lobe.", "B": "Fatty lobe."}),
+    "full stops in one sentence": (
+        "Stains of the liver: A. Silver; B. Iron; C. Detail of B.",
+        {"A": "Stains of the liver Silver", "B": "Stains of the liver Iron", "C": "Stains of the liver Detail of B."},
+    ),
+    "list with semicolons": ("(A;C) Rats. (B;D) Mice.", {"A": "Rats.", "B": "Mice.", "C": "Rats.", "D": "Mice."}),
     "half bracket": ("Liver. A) Healthy lobe. B) Fatty lobe.", {"A": "Healthy lobe.", "B": "Fatty lobe."}),
     "bare": (
         "Survival curves. a Overall survival. b Disease-free survival",
