@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-DATE = "2026-10-01T01-00Z"
 _FIGURE = """<fig id="F1"><label>Figure 1</label><caption><title>{title}</title>
 <p>(A) {first}. (B) {second}.</p></caption>
 <graphic xlink:href="{graphic}"/></fig>"""
@@ -38,13 +37,15 @@ def image(seed: int, *, panels: int) -> bytes:
     return out.getvalue()
 
 
-def write_bucket(root: Path, *, title: str = "First article", retracted: bool = False) -> Path:
-    """Write the bucket. `title` and `retracted` change article 2000001, as an update of PMC's would."""
+def write_bucket(
+    root: Path, *, date: str = "2026-10-01", title: str = "First article", retracted: bool = False
+) -> Path:
+    """Write the bucket. `title` and `retracted` change article 2000001, as an update of PMC's on `date` would."""
     _article(root, 2000001, title, "CC BY", 1, retracted=retracted)
     _article(root, 2000002, "Second article", "CC0", 2)
     _article(root, 2000003, "Not for commerce", "CC BY-NC", 3)
     _article(root, 2000004, "Fourth article", "CC BY", 4)
-    _inventory(root)
+    _inventory(root, date)
     return root
 
 
@@ -60,24 +61,25 @@ def _article(root: Path, number: int, title: str, code: str, seed: int, *, retra
         urls[name] = f"s3://pmc-oa-opendata/{article}/{name}?md5={_md5(data)}"
     record = {
         "pmcid": pmcid, "version": 1, "pmid": number, "doi": f"10.1/{number}", "title": title,
-        "is_retracted": retracted, "license_code": code, "xml_url": urls.pop(f"{article}.xml"), "media_urls": sorted(urls.values()),
+        "is_retracted": retracted, "license_code": code, "xml_url": urls.pop(f"{article}.xml"),
+        "media_urls": sorted(urls.values()),
     }
     _write(root / "metadata" / f"{article}.json", json.dumps(record).encode())
 
 
-def _inventory(root: Path) -> None:
+def _inventory(root: Path, date: str) -> None:
     base = "inventory-reports/pmc-oa-opendata/metadata"
     rows = [
         f'"pmc-oa-opendata","metadata/{path.name}","2026-09-30T12:00:00.000Z","{_md5(path.read_bytes())}"\n'
         for path in sorted((root / "metadata").glob("*.json"))
     ]
     part = gzip.compress("".join(rows).encode(), mtime=0)
-    _write(root / base / "data/part.csv.gz", part)
+    _write(root / base / f"data/{date}.csv.gz", part)
     manifest = {
         "sourceBucket": "pmc-oa-opendata", "fileFormat": "CSV", "fileSchema": "Bucket, Key, LastModifiedDate, ETag",
-        "files": [{"key": f"{base}/data/part.csv.gz", "size": len(part), "MD5checksum": _md5(part)}],
+        "files": [{"key": f"{base}/data/{date}.csv.gz", "size": len(part), "MD5checksum": _md5(part)}],
     }
-    _write(root / base / DATE / "manifest.json", json.dumps(manifest).encode())
+    _write(root / base / f"{date}T01-00Z" / "manifest.json", json.dumps(manifest).encode())
 
 
 def _write(path: Path, data: bytes) -> None:
