@@ -22,7 +22,7 @@ from pmcoa_build.sample.imagery import Image, rng_of
 from pmcoa_build.sample.jats import Figure, Graphic, Manuscript, article_xml, tag_of
 from pmcoa_build.sample.media import document, encode, html_error, near_copy
 
-GENERATOR = 1
+GENERATOR = 2
 """Raised whenever the sample's bytes change."""
 BUCKET = "pmc-oa-opendata"
 DATES = {1: "2026-11-02", 2: "2026-11-03"}
@@ -62,7 +62,7 @@ def write_sample(root: Path, *, articles: int = 150, seed: int = 0, edition: int
 def truth(root: Path) -> Iterator[dict[str, Any]]:
     """One dict a picture of a figure (a figure in two pieces has two), in the order of articles and figures.
 
-    Keys: figure_id, article, label, caption, style, media (None: no file), width, height, panels (label as printed or
+    Keys: figure_id, article, label, caption, style, media (None: no file), width, height (None: not drawn), panels (label as printed or
     None, box [x0, y0, x1, y1] in pixels, kind, modality, subcaption, pieces = its clauses verbatim), preamble, tail,
     license, rights (the notice of other rights or None), outcome (`kept` or a code of `reasons`, for default settings).
     """
