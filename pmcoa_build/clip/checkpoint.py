@@ -60,7 +60,7 @@ def load(path: Path) -> dict[str, Any] | None:
 
 def clear_temporary(folder: Path) -> None:
     """Remove what killed writes left behind."""
-    for leftover in folder.glob(".*.tmp"):
+    for leftover in folder.rglob(".*.tmp"):
         leftover.unlink(missing_ok=True)
 
 
@@ -77,7 +77,11 @@ def export(folder: Path, model: Any, about: dict[str, Any]) -> str:
 
 
 def load_exported(folder: Path) -> tuple[Any, dict[str, Any]]:
-    """The model of an exported folder, in evaluation mode, and what `config.json` says. Raises UsageError."""
+    """The model of an exported folder, in evaluation mode and on the GPU if there is one, and its `config.json`.
+
+    Raises UsageError for a folder without a model, or whose weights do not match their checksum.
+    """
+    import torch
     from safetensors.torch import load as from_bytes
 
     from pmcoa_build.clip.config import from_dict
@@ -92,7 +96,7 @@ def load_exported(folder: Path) -> tuple[Any, dict[str, Any]]:
         raise UsageError(f"The weights in {folder} do not match the checksum in {CONFIG}.")
     model = PMCCLIP(from_dict(about["model"]))
     model.load_state_dict(from_bytes(data))
-    return model.eval(), about
+    return model.eval().to("cuda" if torch.cuda.is_available() else "cpu"), about
 
 
 def lines_until(path: Path, step: int) -> Iterator[str]:

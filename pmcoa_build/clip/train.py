@@ -55,9 +55,10 @@ def train(dataset: Path, out: Path, keys: TrainKeys, *, progress: Progress, stop
 
     `dataset`: a published folder (`data/<split>-*.parquet`, `DATASET_ID`); it is pinned at the first step, and a run
     that is resumed finishes on it even if a newer one has been published. `progress` gets one dict a step (`step`,
-    `steps`, `epoch`, `loss`, `contrastive`, `mlm`, `lr`, `temperature`, `pairs_per_s`). Raises UsageError for keys
-    that do not fit; RunFailed for unusable data, a loss that is not finite, or too little memory (the last checkpoint
-    is kept); Interrupted after a checkpoint when `stop()` is true.
+    `steps`, `epoch`, `loss`, `contrastive`, `mlm`, `lr`, `temperature`, `pairs_per_s`), and about ten times a run one
+    with `validation_recall` (mean of R@1/5/10 both ways). Raises UsageError for keys that do not fit; RunFailed for
+    unusable data, a loss that is not finite, or too little memory (the last checkpoint is kept); Interrupted after a
+    checkpoint when `stop()` is true.
     """
     with processes() as (rank, world, device), one_sentence(keys):
         run = _Run(dataset, out, keys, rank, world, device)
