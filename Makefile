@@ -5,7 +5,7 @@ SPEC ?= manifests/demo.toml
 ARGS ?=
 RUN = $(VENV)/bin/python -m stages
 
-.PHONY: help demo crawl subfigures shards train status verify check test bench detector setup clean
+.PHONY: help demo crawl subfigures shards train status verify check test bench setup clean
 help:
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
