@@ -311,12 +311,12 @@ def _mentions(found: _Found, labels: list[str | None]) -> dict[str, list[str]]:
         jats_text.mark(xref, rids)
         paragraphs[_paragraph(xref)] = None
     ordered = [(element.get("id") or "", _number(label)) for element, label in zip(found.figures, labels, strict=True)]
-    known = {xml_id for xml_id, _ in ordered if xml_id}
+    numbers = {xml_id: number for xml_id, number in ordered if xml_id}
     sentences: dict[str, dict[str, None]] = {}
     for paragraph in paragraphs:
         for sentence, cited, ranges in jats_text.cited_sentences(paragraph):
-            reached = {xml_id for limits in ranges for xml_id in _between(limits, ordered)}
-            for rid in (cited | reached) & known:
+            reached = {xml_id for limits in ranges for xml_id in _between(limits, numbers)}
+            for rid in (cited | reached) & numbers.keys():
                 sentences.setdefault(rid, {})[sentence] = None
     return {rid: list(texts) for rid, texts in sentences.items()}
 
@@ -338,15 +338,14 @@ def _number(label: str | None) -> tuple[str, int] | None:
     return (match[1].strip().casefold(), int(match[2])) if match else None
 
 
-def _between(limits: jats_text.Range, ordered: list[tuple[str, tuple[str, int] | None]]) -> list[str]:
+def _between(limits: jats_text.Range, numbers: dict[str, tuple[str, int] | None]) -> list[str]:
     """Ids of the figures whose number lies within a range, both ends included; [] for what is no range."""
-    numbers = dict(ordered)
     first, last = numbers.get(limits[0]), limits[1]
     end = (first[0], last) if first and isinstance(last, int) else numbers.get(str(last))
     if first is None or end is None or end[0] != first[0] or not 0 < end[1] - first[1] < 30:
         return []
-    return [xml_id for xml_id, number in ordered
-            if xml_id and number and number[0] == first[0] and first[1] <= number[1] <= end[1]]
+    return [xml_id for xml_id, number in numbers.items()
+            if number and number[0] == first[0] and first[1] <= number[1] <= end[1]]
 
 
 def _href(element: Element) -> str:

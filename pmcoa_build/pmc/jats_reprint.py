@@ -42,9 +42,8 @@ _STEM = re.compile(rf"[ (\[\"“/](?:{_grouped(_STEMS)}|from (?:the )?{CITED})")
 """Where a trigger may start, in lower-case text with a blank before it."""
 
 _TRIGGER = re.compile(
-    r"(?P<strong>\b(?:reprinted|reproduced|reproductions?|republished|re-?drawn|re-?drafted|adapted|adaptations?"
-    r"|replotted"
-    r"|excerpted|adap[a-z]{0,3}tad[oa]s?|reproduzid[oa]s?|reproducid[oa]s?|redesenhad[oa]s?|redibujad[oa]s?"
+    r"(?P<strong>\b(?:reprinted|reproduced|reproductions?|republished|re-?drawn|re-?drafted|adapted"
+    r"|replotted|excerpted|adap[a-z]{0,3}tad[oa]s?|reproduzid[oa]s?|reproducid[oa]s?|redesenhad[oa]s?|redibujad[oa]s?"
     r"|modificad[oa]s?"
     r"|adapté?e?s?|reproduite?s?|redessinée?s?|modifiée?s?|adattat[oaie]|riprodott[oaie]|modificat[oaie]|adaptiert"
     r"|modifiziert|verändert|abgewandelt)\b)"
@@ -90,12 +89,12 @@ _WITHIN = r"(?:(?!\.\s+[A-Z(])[^;])"
 """Any character up to the end of the clause; a point within initials or "ref." does not end it."""
 
 _STRONG = re.compile(
-    rf"{_WITHIN}{{0,60}}?(?i:\b(?:from|after|of|based on|according to|following|nach|aus|d[eoa]s?|del|du|des"
+    rf"{_WITHIN}{{0,25}}?(?i:\b(?:from|after|based on|according to|following|nach|aus|d[eoa]s?|del|du|des"
     rf"|d['’]|dal\w*)"
-    r"(?!\w))"
-    rf"(?:{_WITHIN}{{0,80}}?{_SOURCE}|\s+(?:the |an? )?(?:{_NAME}|[\"“‘'\[]))"
+    r"(?![^\W\d]))"
+    rf"(?:{_WITHIN}{{0,80}}?{_SOURCE}|(?<=from)\d|[\s:]+(?:the |an? )?(?!Tables?\b|Movie|Supp)(?:{_NAME}|[\"“‘'\[]))"
 )
-_WORDS = rf"\s*(?:[\w'’\-]+,?\s+){{0,4}}?[\[(\"“‘]?{_SOURCE}"
+_WORDS = rf"\s*(?:[\w'’\-]+,?\s+){{0,5}}?[\[(\"“‘]?{_SOURCE}"
 _BASED = re.compile(_WORDS)
 _WEAK = re.compile(rf"(?:\s+\w+)?\s+(?i:from|after|according to|de|do|da|del|dos|das|du|aus|of|en|em)(?!\w){_WORDS}")
 _PICTURES = re.compile(
@@ -115,6 +114,13 @@ _NUMBERS = re.compile(
     r"[^.;]{0,40}$",
     re.IGNORECASE,
 )
+_METHODS = re.compile(
+    r"\b(?:tasks?|protocols?|methods?|questionnaires?|scales?|paradigms?|procedures?|stimuli|primers?|algorithms?"
+    r"|equations?|criteria|classifications?|definitions?|assays?|approach(?:es)?)"
+    r"\s+(?:(?:was|were|is|are|has been|have been)\s+)?$",
+    re.IGNORECASE,
+)
+"""How things were done may be adapted from others without a picture being theirs."""
 _OWN = re.compile(
     r"\s*(?:(?:the|our|os?|as?|los|las|própri\w+|propi\w+|d[oa]s?)\s+)*(?:own|authors?|autor\w*|this|present"
     r"|current|data|survey\w*"
@@ -156,7 +162,7 @@ _FOREIGN_COPYRIGHT = re.compile(
     re.IGNORECASE,
 )
 _LICENSED = re.compile(r"(?:licen[cs]e[ds]?\b[^.;]{0,40}|\bunder\b[^.;]{0,30}|[,(]\s*)$", re.IGNORECASE)
-_FROM_PLACE = re.compile(r"\b(?:from|by|via|source|courtesy|credit|of|at|on|in)\b[^.;]{0,40}$", re.IGNORECASE)
+_FROM_PLACE = re.compile(r"\b(?:from|by|via|source|courtesy|credit|of|at|on|in)\b[^.;]{0,40}$|\w:\s*$", re.IGNORECASE)
 
 
 def _lowered(text: str) -> str:
@@ -193,7 +199,7 @@ def _before(text: str, trigger: re.Match[str], reach: int = 80) -> str:
 
 
 def _strong(text: str, trigger: re.Match[str]) -> bool:
-    return _STRONG.match(text, trigger.end()) is not None
+    return _STRONG.match(text, trigger.end()) is not None and _METHODS.search(_before(text, trigger, 40)) is None
 
 
 def _weak(text: str, trigger: re.Match[str]) -> bool:

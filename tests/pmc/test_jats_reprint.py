@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pmcoa_build.pmc.jats_reprint import CITED, is_reprint
+from pmcoa_build.pmc.jats_reprint import CITED, is_reprint, may_be_reprint
 
 
 @pytest.mark.parametrize(
@@ -39,11 +39,18 @@ from pmcoa_build.pmc.jats_reprint import CITED, is_reprint
         "Abbildung modifiziert nach Müller (2001), mit freundlicher Genehmigung des Verlags.",
         "Immagine adattata da Rossi (2001), per gentile concessione.",
         "Copied from Darwin (1859).",
+        "Figure adapted from: Smith J, Jones K. Nature 2010.",
+        "Adapted from12.",
+        "Image: Wikimedia Commons.",
+        "The image was downloaded from the Protein Data Bank website (www.rcsb.org).",
+        "Reconstruction of the skull (from Romer, 1956).",
+        "Photos courtesy of Jane Doe (A) and John Roe (B).",
         "A simplified version of Figure 2 in Jones et al. [9]; modified from Jones et al. [9].",
     ],
 )
 def test_reprints(text: str) -> None:
     assert is_reprint(text)
+    assert may_be_reprint(text)
 
 
 @pytest.mark.parametrize(
@@ -76,6 +83,12 @@ def test_reprints(text: str) -> None:
         "The values were obtained from Ref. [4] by fitting.",
         "(See Smith and Jones, 2001)",
         "Created with software.",
+        "Adaptation of the retina after light exposure in 2010.",
+        "The task was adapted from Smith et al. (2010).",
+        "Reproduced from the simulation with parameters of Table 2.",
+        "Images were taken from five random fields.",
+        "Expression data were downloaded from TCGA (https://tcga.example).",
+        "Patients gave written permission for publication of the photographs.",
         "© The Author(s) 2015.",
     ],
 )
