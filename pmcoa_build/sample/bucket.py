@@ -62,9 +62,10 @@ def write_sample(root: Path, *, articles: int = 150, seed: int = 0, edition: int
 def truth(root: Path) -> Iterator[dict[str, Any]]:
     """One dict a picture of a figure (a figure in two pieces has two), in the order of articles and figures.
 
-    Keys: figure_id, article, label, caption, style, media (None: no file), width, height (None: not drawn), panels (label as printed or
-    None, box [x0, y0, x1, y1] in pixels, kind, modality, subcaption, pieces = its clauses verbatim), preamble, tail,
-    license, rights (the notice of other rights or None), outcome (`kept` or a code of `reasons`, for default settings).
+    Keys: figure_id, article, label, caption, style, media (None: no file), width and height (None: not drawn), panels
+    (label as printed or None, box [x0, y0, x1, y1] in pixels, kind, modality, subcaption, pieces = its clauses
+    verbatim), preamble, tail, license, rights (the notice of other rights or None), outcome (`kept` or a code of
+    `reasons`, for default settings and diagnostic terms).
     """
     with (root / TRUTH).open(encoding="utf-8") as lines:
         for line in lines:
