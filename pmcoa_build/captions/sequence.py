@@ -33,7 +33,7 @@ def believe(markers: list[Marker]) -> Sequence:
     for kind, weight in KINDS.items():
         other = tables.get({"upper": "lower", "lower": "upper"}.get(kind, ""), {})
         homes = _without_cited(_chain(tables[kind], other, kind))
-        score = weight * _score(homes, kind)
+        score = weight * _score(homes, kind) * (1.0 if 0 in tables[kind] else 0.2)
         if kind in ("roman", "digit") and any(len(letters) > 1 for _, letters in found):
             continue  # parts of a lettered panel
         if score > 0:
@@ -76,7 +76,7 @@ def _chain(table: Table, other: Table, kind: str) -> Homes:
     is filled from the other case, or passed over where what follows is sure."""
     place = 0
     if 0 not in table:
-        sure = [r for r in table if max(m.strength for m in table[r]) >= 0.8]
+        sure = [r for r in table if any(m.style in ("paren", "figure") and m.strength >= 0.8 for m in table[r])]
         if not sure or min(sure) + 1 not in sure:
             return {}
         place = min(sure)
@@ -89,7 +89,7 @@ def _chain(table: Table, other: Table, kind: str) -> Homes:
             if not alike and not any(m.strength >= 0.8 for m in table.get(place + 1, [])):
                 home = None
         if home is None and homes and all(h.strength >= 0.5 for h in homes.values()):
-            slips = [m for m in other.get(place, []) if m.opens and m.strength >= 0.85 and m.start > position]
+            slips = [m for m in other.get(place, []) if m.opens and (m.strength == 1.0 or m.style == "open") and m.start > position]
             home = slips[0] if slips else None
         if home is not None:
             position = home.start
@@ -159,7 +159,7 @@ def _without_cited(homes: Homes) -> Homes:
     """Where clauses open with their markers, a bracket inside one that also names an opened label ("sites (A to F)")
     introduces nothing."""
     opened = {label for label, home in homes.items() if home.opens and home.strength >= 0.8}
-    if len(opened) < 2:
+    if len(opened) < 2 or next(iter(homes)) not in opened:
         return homes
     return {
         label: home
