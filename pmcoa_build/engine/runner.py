@@ -122,7 +122,7 @@ def run_step(run: Run, step: Step) -> Summary:
     started = time.monotonic()
     plans, world = plan_all(_with_ancestors(step, run.pipeline), run.spec, world_of(run.pipeline, run.state))
     plan = plans[step.name]
-    due = _chosen(run, step, plan, world)
+    due = _chosen(run, step, plans, world)
     reasons = tuple((item.block, item.why) for item in due)
     if run.options.dry_run:
         return Summary(step.name, reasons + tuple((block, f"waits for {name}") for block, name in plan.waiting.items()))
@@ -165,14 +165,14 @@ def total_counts(records: Sequence[Row]) -> Row:
     return total
 
 
-def _chosen(run: Run, step: Step, plan: Plan, world: World) -> list[Due]:
+def _chosen(run: Run, step: Step, plans: Mapping[str, Plan], world: World) -> list[Due]:
     """The due blocks to run now. Waiting blocks are an error unless the user chose blocks."""
-    options = run.options
+    options, plan = run.options, plans[step.name]
     choosy = bool(options.only or options.limit)
     if plan.waiting and not (choosy and plan.due) and not options.dry_run:
-        upstream = next(iter(plan.waiting.values()))
+        first = next(name for name, made in plans.items() if made.stale)
         raise StaleUpstream(
-            f"{step.name} needs {upstream}, which is not up to date: run `python -m stages {upstream} "
+            f"{step.name} needs {first}, which is not up to date: run `python -m stages {first} "
             f"{run.spec.path}` first."
         )
     due = [item for item in plan.due if not options.only or item.block in options.only]
