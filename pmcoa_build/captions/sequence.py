@@ -89,7 +89,11 @@ def _chain(table: Table, other: Table, kind: str) -> Homes:
             if not alike and not any(m.strength >= 0.8 for m in table.get(place + 1, [])):
                 home = None
         if home is None and homes and all(h.strength >= 0.5 for h in homes.values()):
-            slips = [m for m in other.get(place, []) if m.opens and (m.strength == 1.0 or m.style == "open") and m.start > position]
+            slips = [
+                m
+                for m in other.get(place, [])
+                if m.opens and (m.strength == 1.0 or m.style == "open") and m.start >= position
+            ]
             home = slips[0] if slips else None
         if home is not None:
             position = home.start
@@ -187,4 +191,6 @@ def _settle(markers: list[Marker], homes: Homes) -> Sequence:
         opens = (marker.opens and not seeming) or (home_here and marker.style == "loose")
         if marker.strength >= 0.5 or home_here or marker.style in styles or marker.style in ("mention", "inner", "in"):
             used.append(marker._replace(labels=named, opens=opens))
-    return Sequence(tuple(homes), used, {label: home.start for label, home in homes.items()})
+    named_by = {label for marker in used for label in marker.labels}
+    starts = {label: home.start for label, home in homes.items() if label in named_by}
+    return Sequence(tuple(starts), used, starts)

@@ -137,6 +137,14 @@ SHAPES = {
         "(a) Heart. (b) Lung. C. Spleen of the rat. (d) Liver.",
         {"a": "Heart.", "b": "Lung.", "C": "Spleen of the rat.", "d": "Liver."},
     ),
+    "slip of case in a range": (
+        "(A) Wild type. (b–d) Mutants of the strain.",
+        {"A": "Wild type.", **dict.fromkeys("bcd", "Mutants of the strain.")},
+    ),
+    "whole range cited first": (
+        "Sites in the north (a–c). Lakes (a, b) and a river (c).",
+        {"a": "Sites in the north Lakes", "b": "Sites in the north Lakes", "c": "Sites in the north a river"},
+    ),
     "first letter forgotten": (
         "Expression of the gene. Blot of six cell lines. (B) Staining of tissue. (C) Counts.",
         {"A": "Blot of six cell lines.", "B": "Staining of tissue.", "C": "Counts."},
@@ -163,6 +171,7 @@ PLACES = {
 }  # fmt: skip
 
 NO_MARKERS = [
+    "C. elegans is a worm. D. melanogaster is a fly. E. coli is neither.",
     "Lesion in the left lung. Right lung is clear.",
     "Effect of vitamin A on rats (n = 5).",
     "Liver of a patient with hepatitis B (p < 0.05). Cells were fixed.",
