@@ -83,14 +83,17 @@ def _code(parts: Iterable[str]) -> str | None:
 
 
 def urls_in(text: str) -> list[tuple[str, str]]:
-    """(code, URL in lower case) of every Creative Commons URL in the text, in order."""
+    """(code, URL as Creative Commons writes it today) of every Creative Commons URL in the text, in order.
+
+    The URL carries a version only where the text states one.
+    """
     hits = []
-    for match in _URL.finditer(text.lower()):
-        parts, public, _ = match.groups()
+    for parts, public, version in _URL.findall(text.lower()):
         public_code = "CC0" if public == "publicdomain/zero" else "PDM"
         code = _code(parts.strip("-").split("-")) if parts else public_code
         if code:
-            hits.append((code, "http://" + match[0]))
+            path = public or f"licenses/{code[3:].lower()}"
+            hits.append((code, f"https://creativecommons.org/{path}/" + (f"{version}/" if version else "")))
     return hits
 
 
@@ -130,23 +133,18 @@ def license_of(code_or_url: str | None) -> License | None:
         return None
     if text.upper() in LICENSES:
         return LICENSES[text.upper()]
-    match = _URL.search(text.lower())
-    if match is not None:
-        return _of_url(text, match)
+    urls = urls_in(text)
+    if urls:
+        return _of_url(*urls[0])
     code = most_restrictive(codes_in_words(text))
     return LICENSES[code] if code else None
 
 
-def _of_url(text: str, match: re.Match[str]) -> License | None:
-    hits = urls_in(text)
-    if not hits:
-        return None
-    entry, version = LICENSES[hits[0][0]], match[3]
-    if not version or not entry.code.startswith("CC BY"):
-        return entry
-    parts = entry.code[3:]
-    return replace(entry, spdx=f"CC-{parts}-{version}",
-                   url=f"https://creativecommons.org/licenses/{parts.lower()}/{version}/")
+def _of_url(code: str, url: str) -> License:
+    version = re.search(r"/([0-9.]+)/$", url)
+    if version is None or not code.startswith("CC BY"):
+        return LICENSES[code]
+    return replace(LICENSES[code], spdx=f"CC-{code[3:]}-{version[1]}", url=url)
 
 
 def shortened(authors: Sequence[str], most: int = 3) -> str:

@@ -108,8 +108,8 @@ def test_urls_in_text() -> None:
         "(http://creativecommons.org/licenses/by/2.0), and http://creativecommons.org/publicdomain/zero/1.0/ for data"
     )
     assert urls_in(text) == [
-        ("CC BY", "http://creativecommons.org/licenses/by/2.0"),
-        ("CC0", "http://creativecommons.org/publicdomain/zero/1.0"),
+        ("CC BY", "https://creativecommons.org/licenses/by/2.0/"),
+        ("CC0", "https://creativecommons.org/publicdomain/zero/1.0/"),
     ]
 
 

@@ -38,7 +38,7 @@ def test_figure_permissions_belong_to_the_figure_alone() -> None:
         meta="<article-meta><permissions><license xlink:href='http://creativecommons.org/licenses/by/4.0/'/></permissions>"
         "</article-meta>",
     )
-    assert (article.license_code, article.license_url) == ("CC BY", "http://creativecommons.org/licenses/by/4.0")
+    assert (article.license_code, article.license_url) == ("CC BY", "https://creativecommons.org/licenses/by/4.0/")
     assert [(f.license, f.rights_note, f.reprint) for f in article.figures] == [
         ("CC BY-NC", "NC figure", False),
         (None, "© 2001 X", False),
