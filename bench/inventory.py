@@ -4,8 +4,8 @@
 
 Draws an inventory of five gzipped parts and its successor with 30,000 changes (once, if --folder is given), then, in
 processes of their own: a bare streaming `pyarrow.csv` read of the same parts; `read_inventory`; `diff`; and duckdb's
-join of the same two tables where duckdb is installed. One line of JSON: seconds (best of --repeat), their ratios,
-and the largest resident memory of each process in MiB.
+join of the same two tables where duckdb is installed. One line of JSON: seconds (best of --repeat) and their ratios,
+CPU-seconds (to be looked at where other work shares the machine), and the largest resident memory in MiB.
 """
 
 from __future__ import annotations
@@ -76,11 +76,12 @@ def _child(task: str, folder: Path) -> None:
     if work is None:
         print("{}")
         return
-    start = time.perf_counter()
+    start, cpu = time.perf_counter(), time.process_time()
     rows = work()
     seconds = time.perf_counter() - start
-    print(json.dumps({"seconds": round(seconds, 2), "rows": rows,
-                      "rss_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}))
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    print(json.dumps({"seconds": round(seconds, 2), "cpu_s": round(time.process_time() - cpu, 2), "rows": rows,
+                      "rss_mib": used.ru_maxrss // 1024}))
 
 
 Work = Callable[[], int]

@@ -17,7 +17,7 @@ from pmcoa_build.pmc.http import HttpClient
 from pmcoa_build.pmc.ratelimit import Clock
 
 LIMIT = 9_999
-"""Most ids that one search gives."""
+"""Ids asked for in one search; where fewer come than are counted, the search is sliced."""
 
 PER_SECOND, PER_SECOND_WITH_KEY = 3.0, 10.0
 """Requests a second that NCBI allows without and with an API key (support.nlm.nih.gov KA-05317, KA-05318)."""
@@ -36,7 +36,7 @@ def search(query: str, *, eutils_url: str, api_key: str | None, contact: str, cl
 
     `eutils_url` is the folder of the E-utilities, `contact` the e-mail address that NCBI asks for. Raises UsageError
     for a query that NCBI does not accept; SourceUnreachable if it does not answer or not in sense; RunFailed if one
-    day of the query has more articles than can be had.
+    day of the query has more articles than can be had, or the slices together clearly less than the whole.
     """
     if not query.strip():
         raise UsageError("[select] query is empty; leave the key out to take every article.")
@@ -48,12 +48,17 @@ def search(query: str, *, eutils_url: str, api_key: str | None, contact: str, cl
             return _asked(client, fixed | {"term": term})
 
         total, ids = ask(query)
-        if total <= LIMIT:
+        if len(ids) == total:
             return set(ids)
         found = {pmcid for some in _slices(ask, f"({query})", _SLICES) for pmcid in some}
+        if len(found) < total:
+            name, first, last = _SLICES[0]
+            found.update(ask(f"({query}) NOT {first:%Y/%m/%d}:{last:%Y/%m/%d}[{name}]")[1])
+    if len(found) < 0.99 * total:
+        raise RunFailed(f"ESearch counts {total} articles, its slices by date hold only {len(found)}; run again later.")
     if len(found) != total:
-        _log.warning("ESearch counts %d articles, its slices by date hold %d: it changed meanwhile, or some have no "
-                     "release date.", total, len(found))
+        _log.warning("ESearch counts %d articles, its slices by date hold %d: it changed meanwhile.",
+                     total, len(found))
     return found
 
 
@@ -62,7 +67,7 @@ def _slices(ask: Ask, term: str, fields: tuple[tuple[str, date, date], ...]) -> 
     (name, first, last), *others = fields
     sliced = f"{term} AND {first:%Y/%m/%d}:{last:%Y/%m/%d}[{name}]"
     total, ids = ask(sliced)
-    if total <= LIMIT:
+    if len(ids) == total:
         yield ids
     elif first < last:
         middle = (first.toordinal() + last.toordinal()) // 2
@@ -91,6 +96,4 @@ def _asked(client: HttpClient, form: dict[str, str]) -> tuple[int, list[int]]:
         total, ids = int(result["count"]), [int(pmcid) for pmcid in result["idlist"]]
     except (ValueError, KeyError, TypeError):
         raise SourceUnreachable("ESearch answers without a count or ids; run again later.") from None
-    if len(ids) != min(total, LIMIT):
-        raise SourceUnreachable(f"ESearch counts {total} articles and gives {len(ids)}; run again later.")
     return total, ids

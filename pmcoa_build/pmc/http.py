@@ -128,10 +128,11 @@ class HttpClient:
         redirect-refused) for this object; SourceUnreachable or RunFailed when the source as a whole has stopped
         answering; Interrupted after `close`.
         """
-        target, attempt, refused = self._base + target, 0, 0
+        target, tries, attempt, refused = self._base + target, 0, 0, 0
         while True:
             self._check_open()
             self.stats.add(waiting=self._limit.acquire())
+            tries += 1
             try:
                 return self._follow(target, headers, accept, form)
             except _NoConnection as error:
@@ -141,11 +142,11 @@ class HttpClient:
                     raise UnitLost("connection", str(error)) from None
                 self._wait(self._patience.wait(refused, self._clock))
             except _Again as error:
-                attempt += 1
+                attempt += 2 if error.reason == "timeout" else 1  # a drip holds a thread for the whole grace
                 if error.pause is not None:
                     self._limit.pause(error.pause or self._patience.wait(attempt, self._clock))
                 if attempt > self._patience.retries:
-                    raise UnitLost(error.reason, f"{error.detail} ({attempt} tries)") from None
+                    raise UnitLost(error.reason, f"{error.detail} ({tries} tries)") from None
                 self.stats.add(retries=1)
                 if error.pause is None:
                     self._wait(self._patience.wait(attempt, self._clock))

@@ -30,12 +30,12 @@ class Patience:
 
     An object may take `grace` seconds plus one second for each `bytes_per_second` that has arrived: a drip of
     single bytes resets a per-read timeout for ever, but never catches up with this line. A failed try is repeated
-    `retries` times, after `backoff * 2**try` seconds, half to one and a half times that by chance. A wait of more
-    than `longest_wait` seconds asked for by the server ends the run instead.
+    `retries` times, after `backoff * 2**try` seconds, half to one and a half times that by chance; a timeout counts
+    as two. A wait of more than `longest_wait` seconds asked for by the server ends the run instead.
     """
 
     connect: float = 10.0
-    grace: float = 20.0
+    grace: float = 10.0
     bytes_per_second: float = 16_384.0
     retries: int = 4
     backoff: float = 0.25

@@ -23,14 +23,14 @@ class Ncbi:
         self.articles: dict[int, tuple[date, date]] = {}
         self.forms: list[dict[str, str]] = []
         self.script: list[tuple[int, str, dict[str, str]]] = []
-        self.url = ""
+        self.url, self.most = "", 10_000
 
     def answer(self, form: dict[str, str]) -> str:
         found = sorted(self.articles)
-        for first, last, name in re.findall(r"AND (\S+?):(\S+?)\[(\w+)\]", form["term"]):
+        for operator, first, last, name in re.findall(r"(AND|NOT) (\S+?):(\S+?)\[(\w+)\]", form["term"]):
             low, high = (date.fromisoformat(day.replace("/", "-")) for day in (first, last))
-            found = [i for i in found if low <= self.articles[i][name == "pdat"] <= high]
-        given = found[:min(int(form["retmax"]), esearch.LIMIT)]
+            found = [i for i in found if (low <= self.articles[i][name == "pdat"] <= high) == (operator == "AND")]
+        given = found[:min(int(form["retmax"]), esearch.LIMIT, self.most)]
         return json.dumps({"esearchresult": {"count": str(len(found)), "idlist": [str(i) for i in given]}})
 
 
@@ -118,6 +118,16 @@ def test_a_day_that_cannot_be_sliced_is_an_error(ncbi: Ncbi, monkeypatch: pytest
         search(ncbi)
 
 
+def test_a_server_with_a_lower_limit_of_its_own(ncbi: Ncbi) -> None:
+    ncbi.articles, ncbi.most = many(300, 60), 20
+    assert search(ncbi) == set(range(1, 301))
+
+
+def test_articles_without_a_date_are_found_too(ncbi: Ncbi) -> None:
+    ncbi.articles, ncbi.most = many(300, 60) | dict.fromkeys(range(400, 410), (date(1, 1, 1), date(1, 1, 1))), 20
+    assert search(ncbi) == {*range(1, 301), *range(400, 410)}
+
+
 def test_nothing_found(ncbi: Ncbi) -> None:
     assert search(ncbi) == set()
 
@@ -146,7 +156,7 @@ def test_429_is_waited_for(ncbi: Ncbi) -> None:
     (200, "<html>maintenance</html>", SourceUnreachable),
     (200, '{"esearchresult": {"count": "many", "idlist": []}}', SourceUnreachable),
     (200, '{"esearchresult": {"idlist": []}}', SourceUnreachable),
-    (200, '{"esearchresult": {"count": "5", "idlist": ["1"]}}', SourceUnreachable),
+    (200, '{"esearchresult": {"count": "5", "idlist": ["1"]}}', RunFailed),
     (200, '{"esearchresult": {"count": "1", "idlist": ["PMC1"]}}', SourceUnreachable),
     (200, "[]", SourceUnreachable),
     (404, "", SourceUnreachable), (403, "", SourceUnreachable),

@@ -52,7 +52,7 @@ def test_faults_that_pass_are_survived(origin: Any, faults: list[str]) -> None:
 @pytest.mark.parametrize(("fault", "reason", "tries"), [
     ("404", "http-404", 1), ("403", "http-403", 1), ("400", "http-error", 1), ("304", "http-error", 1),
     ("429", "http-429", 5), ("429:2", "http-429", 5), ("500", "http-5xx", 5), ("503:1", "http-5xx", 5),
-    ("408", "timeout", 5), ("cut:100", "truncated", 5), ("chunked:cut", "truncated", 5), ("reset", "connection", 5),
+    ("408", "timeout", 3), ("cut:100", "truncated", 5), ("chunked:cut", "truncated", 5), ("reset", "connection", 5),
     ("goto:http://elsewhere.example/x", "redirect-refused", 1), ("goto:file:///etc/passwd", "redirect-refused", 1),
     ("goto:https://127.0.0.1/bucket/a", "redirect-refused", 1), ("goto:/bucket/a", "redirect-refused", 4),
 ])
@@ -104,7 +104,7 @@ def test_a_drip_is_cut_off(origin: Any, kind: str) -> None:
     """Each byte comes in time; the reply as a whole never would."""
     origin.put("a", BODY)
     origin.faults["/bucket/a"] = [f"always {kind}"]
-    patience = Patience(grace=0.1, bytes_per_second=10_000, retries=1, backoff=0.001)
+    patience = Patience(grace=0.1, bytes_per_second=10_000, retries=2, backoff=0.001)
     with HttpClient(origin.url, connections=1, requests_per_second=0, contact="", patience=patience) as impatient, \
             pytest.raises(UnitLost) as lost:
         impatient.get("/a")
