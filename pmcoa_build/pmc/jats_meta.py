@@ -36,7 +36,7 @@ def read_front(article: Element) -> Front:
     front = _child(article, "front")
     meta = None if front is None else _child(front, "article-meta")
     root = {"article_type": article.get("article-type"), "language": language_of(article)}
-    if meta is None:
+    if front is None or meta is None:
         return Front(**root)
     parts: dict[str, list[Element]] = {}
     for part in meta:
