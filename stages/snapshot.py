@@ -7,6 +7,7 @@ id, date and sample, and cuts the selection into blocks. No article costs a requ
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,6 +21,7 @@ from pmcoa_build.engine.stage import Row, Task, TaskContext, TaskOutput
 from pmcoa_build.errors import RunFailed
 from pmcoa_build.pmc.inventory import read_inventory, resolve
 from pmcoa_build.pmc.select import block_hashes, select
+from pmcoa_build.spec import Spec
 from stages.source import open_source
 
 BLOCKS = pa.schema([
@@ -28,19 +30,24 @@ BLOCKS = pa.schema([
 ])
 
 
+ALL = (0, 2**31)
+"""Bounds of one block with every PMCID."""
+
+
 def run(context: TaskContext) -> TaskOutput:
     """Pin a snapshot, select from it, cut blocks."""
     spec, previous = context.spec, (context.previous or {}).get("facts", {})
     folder, inventory = _pinned(previous, context) or _newest(context)
     everything = read_file(inventory)
-    selected, left_out = select(everything, spec.select)
+    selected, left_out = select(everything, spec.select, _queried(spec))
     if not selected.num_rows:
         raise RunFailed(
             f"None of the {everything.num_rows:,} article versions of snapshot {folder} is selected: loosen [select]."
         )
     table = inventory
     if selected.num_rows < everything.num_rows:
-        table = context.out / "snapshot" / f"selected-{folder}-{context.fingerprint[:12]}.parquet"
+        [(_, digest)] = block_hashes(selected, ALL)
+        table = context.out / "snapshot" / f"selected-{folder}-{digest[:12]}.parquet"
         _save(table, selected)
     blocks = _blocks(selected, _bounds(context))
     cut = context.out / "snapshot" / f"blocks-{hashlib.sha256(str(blocks).encode()).hexdigest()[:12]}.parquet"
@@ -60,12 +67,24 @@ def _pinned(previous: Row, context: TaskContext) -> tuple[str, Path] | None:
     return (previous["folder"], inventory) if same and inventory.exists() and not context.update else None
 
 
+def _queried(spec: Spec) -> frozenset[int] | None:
+    """The PMCIDs that the query gives; None where there is no query."""
+    if not spec.select.query:
+        return None
+    from pmcoa_build.pmc.esearch import search
+
+    with open_source(spec) as source:
+        key = os.environ.get(spec.source.api_key_env) if spec.source.api_key_env else None
+        found = search(spec.select.query, eutils_url=source.eutils_url, api_key=key, contact=spec.source.contact)
+    return frozenset(found)
+
+
 def _newest(context: TaskContext) -> tuple[str, Path]:
     """Read the inventory that the spec names, into a file named by its content (the file of an older one stays)."""
     with open_source(context.spec) as source:
         folder = resolve(source.bucket, context.spec.source.snapshot)
         table = read_inventory(source.bucket, folder)
-    [(_, digest)] = block_hashes(table, [0, 2**31])
+    [(_, digest)] = block_hashes(table, ALL)
     path = context.out / "snapshot" / f"inventory-{folder}-{digest[:12]}.parquet"
     if not path.exists():
         _save(path, table)

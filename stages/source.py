@@ -18,6 +18,7 @@ class Source:
     bucket: Bucket
     raw: Path
     keep_raw: bool
+    eutils_url: str
     used: set[str] = field(default_factory=set)
 
     def get(self, key: str, md5: str) -> bytes:
@@ -46,14 +47,15 @@ def open_source(spec: Spec) -> Iterator[Source]:
     """Open the bucket of a spec; the embedded sample is drawn when it is first asked for, and served on loopback."""
     out = Path(spec.build.out)
     with contextlib.ExitStack() as stack:
-        url, rate = spec.source.url, spec.source.requests_per_second
+        url, rate, eutils_url = spec.source.url, spec.source.requests_per_second, spec.source.eutils_url
         if url == "sample":
             from pmcoa_build.sample import serve, write_sample
 
-            write_sample(out.parent / "sample")
-            url, rate = stack.enter_context(serve(out.parent / "sample")).url, 0.0
+            write_sample(out / "sample")
+            url, rate = stack.enter_context(serve(out / "sample")).url, 0.0
+            eutils_url = f"{url}/eutils"
         bucket = stack.enter_context(open_bucket(
             url, connections=spec.source.connections, requests_per_second=rate, contact=spec.source.contact,
             cache=out / "raw",
         ))
-        yield Source(bucket, out / "raw", spec.source.keep_raw)
+        yield Source(bucket, out / "raw", spec.source.keep_raw, eutils_url)
