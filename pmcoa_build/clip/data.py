@@ -6,7 +6,7 @@ workers and restarts cannot change it. Only what a batch needs is read; the data
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -141,10 +141,10 @@ class Batch:
 
 def batches(
     groups: Sequence[Group], sampling: Sampling, layout: Layout, epochs: range, first_step: int, workers: int
-) -> Iterator[Batch]:
+) -> Generator[Batch, None, None]:
     """Micro-batches from (first epoch, first step) to the end of the last epoch.
 
-    `workers`: processes that decode (0 = none but this one). Raises RunFailed for data that cannot be read.
+    `workers`: processes that decode (0 = none but this one); closing the generator ends them. Raises RunFailed for data that cannot be read.
     """
     import torch
     from torch.utils.data import DataLoader

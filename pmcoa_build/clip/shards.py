@@ -127,11 +127,24 @@ _tokenizer = lru_cache(maxsize=2)(load_tokenizer)
 
 
 def _group_table(group: Group, names: list[str]) -> Any:
-    with _opened(Path(group.path)) as file:
+    return _read_group(group.path, group.group, tuple(names), _identity(Path(group.path)))
+
+
+@lru_cache(maxsize=1)  # pieces come in reading order: the next one is mostly of the same row group
+def _read_group(path: str, group: int, names: tuple[str, ...], _identity: tuple[int, ...]) -> Any:
+    with _opened(Path(path)) as file:
         try:
-            return file.read_row_group(group.group, names, use_threads=False)
+            return file.read_row_group(group, list(names), use_threads=False)
         except (OSError, ValueError, KeyError) as error:
-            raise RunFailed(f"{group.path} cannot be read: {str(error).splitlines()[0]}") from None
+            raise RunFailed(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
+
+
+def _identity(path: Path) -> tuple[int, ...]:
+    try:
+        stat = path.stat()
+    except OSError as error:
+        raise RunFailed(f"{path} cannot be read: {error.strerror}") from None
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 def _opened(path: Path) -> Any:

@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -179,19 +179,24 @@ class _Run:
 
     def loop(self, progress: Progress, stop: Stop) -> None:
         """All remaining steps."""
-        epochs = range(self.step // self.per_epoch, self.keys.epochs)
-        stream = batches(self.groups, self.sampling, self.layout, epochs, self.step % self.per_epoch, self.keys.workers)
-        while self.step < self.steps:
-            started = time.perf_counter()
-            told = self._one_step([next(stream) for _ in range(self.keys.accumulate)])
-            self._tell(told, started, progress)
-            stopping = self._any(stop())
-            if self.step % self.per_epoch == 0:
-                self._validate(progress)
-            if stopping or self.step % self.keys.checkpoint_steps == 0 or self.step == self.steps:
-                self._save(checkpoint.LAST)
-            if stopping and self.step < self.steps:
-                raise Interrupted(f"Training stopped at step {self.step} of {self.steps}; run it again to go on.", 143)
+        epochs, first = range(self.step // self.per_epoch, self.keys.epochs), self.step % self.per_epoch
+        stream = batches(self.groups, self.sampling, self.layout, epochs, first, self.keys.workers)
+        with contextlib.closing(stream):
+            while self.step < self.steps:
+                self._turn(stream, progress, stop)
+
+    def _turn(self, stream: Iterator[Batch], progress: Progress, stop: Stop) -> None:
+        """One step and what is due after it."""
+        started = time.perf_counter()
+        told = self._one_step([next(stream) for _ in range(self.keys.accumulate)])
+        self._tell(told, started, progress)
+        stopping = self._any(stop())
+        if self.step % self.per_epoch == 0:
+            self._validate(progress)
+        if stopping or self.step % self.keys.checkpoint_steps == 0 or self.step == self.steps:
+            self._save(checkpoint.LAST)
+        if stopping and self.step < self.steps:
+            raise Interrupted(f"Training stopped at step {self.step} of {self.steps}; run it again to go on.", 143)
 
     def _one_step(self, micros: list[Batch]) -> dict[str, float]:
         import torch
