@@ -144,7 +144,8 @@ def batches(
 ) -> Generator[Batch, None, None]:
     """Micro-batches from (first epoch, first step) to the end of the last epoch.
 
-    `workers`: processes that decode (0 = none but this one); closing the generator ends them. Raises RunFailed for data that cannot be read.
+    `workers`: processes that decode (0 = none but this one); closing the generator ends them. Raises
+    RunFailed for data that cannot be read.
     """
     import torch
     from torch.utils.data import DataLoader
