@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 import itertools
 import re
+import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -81,7 +83,8 @@ def _dask(where: str | int, site: Site, jobs: Iterator[Job], tick: Callable[[int
 
     with contextlib.ExitStack() as stack:
         if isinstance(where, int):
-            local = LocalCluster(n_workers=where, threads_per_worker=1, dashboard_address="127.0.0.1:0")
+            with _deaf_children():
+                local = LocalCluster(n_workers=where, threads_per_worker=1, dashboard_address="127.0.0.1:0")
             client = stack.enter_context(Client(stack.enter_context(local)))
         else:
             client = stack.enter_context(_connect(Client, where))
@@ -107,6 +110,19 @@ def _dask(where: str | int, site: Site, jobs: Iterator[Job], tick: Callable[[int
             yield job, receipt
             for following in itertools.islice(jobs, 1):
                 futures.add(submit(following))
+
+
+@contextlib.contextmanager
+def _deaf_children() -> Iterator[None]:
+    """Processes started here never see Ctrl-C, which a terminal sends to all of them: the driver decides."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # what is ignored stays so in children
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _connect(client: Any, scheduler: str) -> Any:
