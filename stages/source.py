@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pmcoa_build.pmc.bucket import Bucket, open_bucket
+from pmcoa_build.pmc.bucket import Bucket, open_bucket, safe_key
 from pmcoa_build.spec import Spec
 
 
@@ -23,12 +23,12 @@ class Source:
 
     def get(self, key: str, md5: str) -> bytes:
         """The whole object, checked. Raises UnitLost."""
-        self.used.add(key)
+        self.used.add(safe_key(key))
         return self.bucket.get(key, md5)
 
     def get_latest(self, key: str, md5: str) -> bytes:
         """The object as it is now; from the cache only if it has that MD5. Raises UnitLost."""
-        self.used.add(key)
+        self.used.add(safe_key(key))
         return self.bucket.cached(key, md5) or self.bucket.get(key)
 
 
