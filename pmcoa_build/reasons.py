@@ -61,7 +61,6 @@ REASONS: dict[str, Reason] = _table(
     ("xml-entity", "dead", "never", "The XML uses entities that are not safe to expand; report it to PMC."),
     ("xml-not-jats", "dead", "never", "The file is not a JATS article; report it to PMC."),
     # figures (the `reasons` of the screen table)
-    ("article-license", "filtered", "never", "The article's licence is not in [select] licenses."),
     ("figure-rights", "filtered", "never", "It is under other rights; [screen] figure_rights = \"flag\" keeps it."),
     ("no-caption", "filtered", "never", "The figure has no caption; nothing can be learnt from it."),
     ("no-graphic", "filtered", "never", "The figure names no image (a video or an empty figure)."),
@@ -82,9 +81,7 @@ REASONS: dict[str, Reason] = _table(
     ("duplicate", "filtered", "never", "A near-identical panel is already in the dataset."),
     ("split-conflict", "filtered", "never", "The panel's duplicates are in another split, which it may not join."),
     ("benchmark", "filtered", "never", "The panel belongs to a benchmark named in [shards] exclude."),
-    ("rights-unknown", "filtered", "never", "The article's licence does not allow passing the panel on."),
     # anything
-    ("worker-killed", "dead", "later", "The unit killed its worker process, alone (memory or a crash in a library)."),
     ("unexpected-error", "dead", "later", "A bug: please report it with the detail shown."),
 )
 
