@@ -34,8 +34,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         write_sample(root / "bucket", articles=20)
-        keys = {"build.out": root / "out", "build.state": root / "state", "source.url": root / "bucket", "run.on": "sync",
-                "run.max_dead_fraction": 1}
+        keys = {"build.out": root / "out", "build.state": root / "state", "source.url": root / "bucket",
+                "run.on": "sync", "run.max_dead_fraction": 1}
         sets = [f"--set={key}={value}" for key, value in keys.items()]
         program = [sys.executable, "-m", "stages"]
         stages = NAMES[: NAMES.index("publish") + 1]

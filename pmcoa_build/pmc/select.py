@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +19,9 @@ from pmcoa_build.spec import SelectKeys
 _ID = re.compile(r"(?:PMC)?([1-9][0-9]{0,9})(?:\.[0-9]+)?")
 
 
-def select(inventory: pa.Table, keys: SelectKeys, found: frozenset[int] | None = None) -> tuple[pa.Table, dict[str, int]]:
+def select(
+    inventory: pa.Table, keys: SelectKeys, found: frozenset[int] | None = None
+) -> tuple[pa.Table, dict[str, int]]:
     """The selected rows (schema.SNAPSHOT, order kept), and how many rows each key left out.
 
     `found`: PMCIDs that the query of [select] query gave, None without a query. Raises UsageError for ids or dates
@@ -91,5 +94,5 @@ def block_hashes(table: pa.Table, bounds: Sequence[int]) -> list[tuple[int, str]
     data = memoryview(text.buffers()[2]) if len(text) else memoryview(b"")
     return [
         (int(end - start), hashlib.sha256(data[offsets[start] : offsets[end]]).hexdigest()[:32])
-        for start, end in zip(edges[:-1], edges[1:], strict=True)
+        for start, end in itertools.pairwise(edges)
     ]

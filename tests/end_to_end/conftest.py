@@ -24,7 +24,7 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def cli() -> Cli:
-    """`cli("align", "demo", out=…, code=0, **{"select.sample": 3})`: runs stages or a command on manifests/<spec>.toml."""
+    """`cli("align", out=…, spec="demo", code=0, **{"select.sample": 3})` runs stages on manifests/demo.toml."""
 
     def run(
         *words: str, out: Path, spec: str = "mirror", code: int = 0, after: tuple[str, ...] = (), **keys: object
