@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import bisect
+import contextlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import pyarrow.parquet as pq
 
 from pmcoa_build import reasons
 from pmcoa_build.engine.stage import Row
+from pmcoa_build.errors import RunFailed
 
 UNITS = pa.schema(
     [
@@ -33,34 +35,54 @@ UNITS = pa.schema(
 """The ledger beside each block: what became of every unit, in the order of the block's rows."""
 
 
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Name the file that cannot be read. Raises RunFailed."""
+    try:
+        yield
+    except (OSError, ValueError) as error:  # ArrowInvalid is a ValueError
+        what = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise RunFailed(f"{path} is damaged ({what}): delete it and run the stage that makes it again.") from error
+
+
 def read_file(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
-    """A whole file, or some of its columns, without pyarrow.dataset, which takes half a second to load."""
-    with pq.ParquetFile(path, page_checksum_verification=True) as file:
+    """A whole file, or some of its columns, without pyarrow.dataset, which takes half a second to load.
+
+    Raises RunFailed for a damaged file.
+    """
+    with reading(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
         return file.read(columns=None if columns is None else list(columns))
 
 
 def read_columns(paths: Sequence[Path], columns: Sequence[str], schema: pa.Schema) -> pa.Table:
     """The columns of several files as one table, in the order of the files."""
     wanted = pa.schema([schema.field(name) for name in columns])
-    tables = [read_file(path, columns=columns).cast(wanted) for path in paths]
-    return pa.concat_tables(tables) if tables else wanted.empty_table()
+    tables = [wanted.empty_table()]
+    for path in paths:
+        with reading(path):
+            tables.append(read_file(path, columns=columns).cast(wanted))
+    return pa.concat_tables(tables)
 
 
 def read_range(path: Path, columns: Sequence[str], lower: int, upper: int | None, by: str) -> pa.Table:
     """Rows with lower <= by < upper of a file sorted by the integer column `by`; reads only their row groups."""
     filters = [(by, ">=", lower)] + ([(by, "<", upper)] if upper is not None else [])
-    return pq.read_table(path, columns=list(columns), filters=filters, partitioning=None)
+    with reading(path):
+        return pq.read_table(path, columns=list(columns), filters=filters, partitioning=None)
 
 
 class Content:
     """Heavy columns of one input by key. Rows asked for in file order cost one read of each row group."""
 
     def __init__(self, paths: Sequence[Path], key: str, columns: Sequence[str]) -> None:
-        self._files = [pq.ParquetFile(path, page_checksum_verification=True) for path in paths]
+        self._paths, self._files = list(paths), []
         self._columns = [key, *columns]
         self._places: dict[str, tuple[int, int, int]] = {}
-        for number, file in enumerate(self._files):
-            keys = file.read(columns=[key])[key].to_pylist()
+        for number, path in enumerate(paths):
+            with reading(path):
+                file = pq.ParquetFile(path, page_checksum_verification=True)
+                self._files.append(file)
+                keys = file.read(columns=[key])[key].to_pylist()
             sizes = [file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups)]
             groups = np.repeat(np.arange(len(sizes)), sizes)
             starts = np.concatenate([[0], np.cumsum(sizes)])
@@ -72,11 +94,12 @@ class Content:
         self._table: pa.Table | None = None
 
     def row(self, key: str) -> Row:
-        """The heavy columns of one row. Raises KeyError for an unknown key."""
+        """The heavy columns of one row. Raises KeyError for an unknown key, RunFailed for a damaged file."""
         number, group, offset = self._places[key]
         with self._lock:
             if self._loaded != (number, group) or self._table is None:
-                self._table = self._files[number].read_row_group(group, columns=self._columns)
+                with reading(self._paths[number]):
+                    self._table = self._files[number].read_row_group(group, columns=self._columns)
                 self._loaded = (number, group)
             row: Row = self._table.slice(offset, 1).to_pylist()[0]
         return row
@@ -115,13 +138,15 @@ class Previous:
     def _some(self, start: int, count: int, schema: pa.Schema) -> list[Row]:
         """The first of the wanted rows: as many as one row group holds."""
         if self._file is None:
-            self._file = pq.ParquetFile(self._data, page_checksum_verification=True)
+            with reading(self._data):
+                self._file = pq.ParquetFile(self._data, page_checksum_verification=True)
             meta = self._file.metadata
             sizes = [meta.row_group(group).num_rows for group in range(meta.num_row_groups)]
             self._starts = [0, *np.cumsum(sizes).tolist()]
         group = bisect.bisect_right(self._starts, start) - 1
         if self._loaded != group or self._table is None:
-            self._table = self._file.read_row_group(group).select(schema.names)
+            with reading(self._data):
+                self._table = self._file.read_row_group(group).select(schema.names)
             self._loaded = group
         found: list[Row] = self._table.slice(start - self._starts[group], count).to_pylist()
         return found

@@ -79,9 +79,9 @@ def _catalogue(context: TaskContext) -> TaskOutput:
         [{"article": f"PMC{pmcid}.1", "pmcid": pmcid, "etag": etag} for pmcid, etag in found], schema=CATALOGUE
     )
     previous: list[int] = []
-    if context.previous:
-        rows = pq.read_table(context.out / context.previous["facts"]["blocks"]).to_pylist()
-        previous = [row["lower"] for row in rows] + [rows[-1]["upper"]]
+    if context.previous and (made := context.out / context.previous["facts"]["blocks"]).exists():
+        before = pq.read_table(made).to_pylist()
+        previous = [row["lower"] for row in before] + [before[-1]["upper"]]
     bounds = boundaries(np.array([pmcid for pmcid, _ in found], dtype=np.int64), previous, world["size"])
     blocks = []
     for lower, upper in itertools.pairwise(bounds):
@@ -89,11 +89,11 @@ def _catalogue(context: TaskContext) -> TaskOutput:
         blocks.append({"block": block_name(lower), "by": "pmcid", "lower": lower, "upper": upper,
                        "hash": hashlib.sha256(str(inside).encode()).hexdigest()[:32]})
     paths = []
-    for name, made in (("all", table), ("blocks", pa.Table.from_pylist(blocks))):
-        digest = hashlib.sha256(str(made.to_pylist()).encode()).hexdigest()[:12]
+    for name, rows in (("all", table), ("blocks", pa.Table.from_pylist(blocks))):
+        digest = hashlib.sha256(str(rows.to_pylist()).encode()).hexdigest()[:12]
         paths.append(context.out / "catalogue" / f"{name}-{digest}.parquet")
         with atomic(paths[-1]) as temporary:
-            pq.write_table(made, temporary)
+            pq.write_table(rows, temporary)
     count = len(found)
     return TaskOutput(paths[1:], {"blocks": str(paths[1].relative_to(context.out))}, table=paths[0],
                       counts={"in": count, "done": count, "filtered": {}, "dead": {}})
