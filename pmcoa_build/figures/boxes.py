@@ -47,7 +47,7 @@ def shrink_to_ink(ink: np.ndarray, box: Box) -> Box | None:
     """The smallest box around the set pixels of `ink` (bool, H x W) inside `box`; None where there are none."""
     x0, y0, x1, y1 = box
     part = ink[y0:y1, x0:x1]
-    columns, rows = part.any(axis=0), part.any(axis=1)
+    columns, rows = np.asarray(part.any(axis=0)), np.asarray(part.any(axis=1))
     if not columns.any():
         return None
     left, top = int(columns.argmax()), int(rows.argmax())

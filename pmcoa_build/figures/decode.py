@@ -70,7 +70,7 @@ def _sixteen_bits_to_eight(image: Image.Image) -> Image.Image:
         scaled = values / 257
     else:
         low, high = float(values.min()), float(values.max())
-        scaled = values if 0 <= low and high <= 255 else (values - low) * (255 / max(high - low, 1e-9))
+        scaled = values if low >= 0 and high <= 255 else (values - low) * (255 / max(high - low, 1e-9))
     return Image.fromarray(np.clip(np.rint(scaled), 0, 255).astype(np.uint8), "L")
 
 

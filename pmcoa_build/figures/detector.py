@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from pmcoa_build.figures import gutters, ink, letters, partition
-from pmcoa_build.figures.boxes import Box, reading_order
+from pmcoa_build.figures.boxes import Box, iou, reading_order
 from pmcoa_build.figures.glyphs import WEIGHTS, find_glyphs
 from pmcoa_build.figures.kinds import classify_kind
+from pmcoa_build.figures.network import Candidate, load_network
 
 VERSION = 1
 """Bumped when the built-in separation gives other boxes for the same figure."""
@@ -23,10 +24,10 @@ WORKING_SIDE = 1800
 _PER_SIDE, _WORST = 10.0, 4.0
 """What crossed ink takes from a set of letters' log-odds: per longest side of the page, and at most."""
 
-_GUESS_COST = 0.02
-"""Crossed ink, per longest side, that a guessed letter's panel may cost."""
-
-Candidate = tuple[Box, float]
+_FREE = 0.02
+"""Crossed ink, per longest side of the page, that makes no doubt."""
+_SECOND = 0.5
+"""What is left of a proposal's score when the answer does without it."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,9 @@ class Separation:
 
 
 @dataclass(frozen=True)
-class _Found:
+class Found:
+    """A panel before its kind is known: box in pixels of the page, scores 0 to 1."""
+
     box: Box
     score: float
     label: str | None = None
@@ -59,10 +62,11 @@ class _Found:
 
 @dataclass
 class Detector:
-    """Finds panels. `weights`: a trained .onnx or .pt file; empty = letters and gutters alone, no network.
+    """Finds panels. `weights`: a trained .onnx or .pt file; empty = letters and gutters alone.
 
-    `confidence` (0 to 1) is the lowest score at which a network's box counts. Raises UsageError for weights that are
-    not there or of another kind.
+    `confidence` (0 to 1) is the lowest score at which a network's box counts. `name` goes into the panels table;
+    `fingerprint` changes whenever the same figure could get another answer. Raises UsageError for weights that are
+    not there or cannot be read.
     """
 
     weights: str = ""
@@ -71,27 +75,31 @@ class Detector:
     fingerprint: str = field(init=False)
 
     def __post_init__(self) -> None:
-        seal = hashlib.sha256(f"letters+gutters {VERSION}\0{self.confidence}".encode())
+        self._network = load_network(self.weights, self.confidence) if self.weights else None
+        seal = hashlib.sha256(f"letters+gutters {VERSION} {self.confidence if self.weights else ''}".encode())
         seal.update(WEIGHTS.read_bytes())
         if self.weights:
             seal.update(Path(self.weights).read_bytes())
         self.fingerprint = seal.hexdigest()[:16]
-        self.name = f"letters+gutters-{VERSION}"
-        self._network: Callable[[np.ndarray], list[Candidate]] | None = None
+        self.name = (f"{Path(self.weights).stem}+" if self.weights else "") + f"letters+gutters-{VERSION}"
 
     def detect(self, rgb: np.ndarray, *, labels: Sequence[str] = ()) -> Separation:
-        """Separate a figure (uint8, H x W x 3). `labels`: those that the caption names, in order; () = not known."""
+        """Separate a figure (uint8, H x W x 3). `labels`: those that the caption names, in order; () = not known.
+
+        A figure in which nothing is found is one panel with a score of at most 0.5.
+        """
         small, scale = _working_size(rgb)
-        page = ink.read_page(small)
-        found = separate(page, labels)
-        back = [_Found(_scaled(f.box, scale, rgb), f.score, f.label, f.label_score) for f in found]
+        proposals = self._network(small) if self._network is not None else []
+        found = separate(ink.read_page(small), labels, proposals)
         panels = []
-        for f in back:
-            x0, y0, x1, y1 = f.box
+        for f in found:
+            x0, y0, x1, y1 = box = _scaled(f.box, scale, rgb)
             kind, kind_score = classify_kind(rgb[y0:y1, x0:x1])
-            panels.append(Panel(f.box, f.score, f.label, f.label_score, kind, kind_score))
+            panels.append(Panel(box, f.score, f.label, f.label_score, kind, kind_score))
         ordered = [panels[i] for i in reading_order([p.box for p in panels])]
-        return Separation(ordered, [(p.box, p.score) for p in ordered])
+        rest = [(_scaled(box, scale, rgb), _SECOND * score) for box, score in proposals
+                if all(iou(box, f.box) < 0.7 for f in found)]
+        return Separation(ordered, [(p.box, p.score) for p in ordered] + rest)
 
 
 def _working_size(rgb: np.ndarray) -> tuple[np.ndarray, float]:
@@ -99,63 +107,79 @@ def _working_size(rgb: np.ndarray) -> tuple[np.ndarray, float]:
 
     scale = max(rgb.shape[:2]) / WORKING_SIDE
     if scale <= 1:
-        return rgb, 1.0
+        return np.ascontiguousarray(rgb), 1.0
     size = (max(round(rgb.shape[1] / scale), 1), max(round(rgb.shape[0] / scale), 1))
     return cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), scale
 
 
 def _scaled(box: Box, scale: float, rgb: np.ndarray) -> Box:
-    if scale == 1:
-        return box
+    """A box of the working size in pixels of the figure, never empty."""
     height, width = rgb.shape[:2]
-    return (int(box[0] * scale), int(box[1] * scale),
-            min(int(np.ceil(box[2] * scale)), width), min(int(np.ceil(box[3] * scale)), height))
+    x0, y0 = min(int(box[0] * scale), width - 1), min(int(box[1] * scale), height - 1)
+    return (x0, y0, max(min(int(np.ceil(box[2] * scale)), width), x0 + 1),
+            max(min(int(np.ceil(box[3] * scale)), height), y0 + 1))
 
 
-def separate(page: ink.Page, labels: Sequence[str]) -> list[_Found]:
-    """Panels of a page by its letters, else by its gutters, else the whole page as one."""
+def separate(page: ink.Page, labels: Sequence[str], proposals: Sequence[Candidate] = ()) -> list[Found]:
+    """Panels of a page by its letters, else by a network's proposals, else by its gutters, else the page as one."""
+    best: tuple[float, list[Found]] | None = None
+    for score, read in letters.find_letters(page, find_glyphs(page.grey), labels):
+        if len(read) >= 2 and (best is None or score > best[0]):  # no cut is better than a free one
+            answer = _weighed(page, score, read, labels)
+            best = answer if best is None or answer[0] > best[0] else best
+    if best is not None:
+        return [_seconded(f, proposals) for f in best[1]]
+    proposed = [(page.shrunk(box) or box, score) for box, score in proposals]
+    if len(proposed) >= 2:
+        return [Found(box, score) for box, score in proposed]
+    return by_gutters(page, labels)
+
+
+def _seconded(found: Found, proposals: Sequence[Candidate]) -> Found:
+    """A panel whose score also counts what the network says about its box; unchanged without a network."""
+    if not proposals:
+        return found
+    seen = max(iou(found.box, box) * score for box, score in proposals)
+    return replace(found, score=0.7 * found.score + 0.3 * seen)
+
+
+def _weighed(page: ink.Page, score: float, read: list[letters.Letter],
+             labels: Sequence[str]) -> tuple[float, list[Found]]:
+    """(worth in log-odds, panels) of one set of letters: doubtful ones that cut badly go, missing ones are guessed."""
     side = max(page.grey.shape)
-    best: tuple[float, list[_Found]] | None = None
-    for score, found in letters.find_letters(page, find_glyphs(page.grey), labels):
-        if len(found) < 2 or (best is not None and score <= best[0]):
-            continue  # no cut is better than a free one
-        cost, panels = by_letters(page, found)
-        while len(found) > 2 and cost > _GUESS_COST * side:
-            fewer = letters.without_weakest(found)
-            less, others = by_letters(page, fewer)
-            if len(fewer) == len(found) or less > 0.5 * cost:
-                break
-            found, cost, panels = fewer, less, others
-        worth = score - min(_PER_SIDE * cost / side, _WORST)
-        guesses = letters.guess_missing(found, labels)
-        if guesses:
-            more, others = by_letters(page, [*found, *guesses])
-            if more - cost <= _GUESS_COST * side and len(others) == len(found) + len(guesses):
-                worth, panels = worth + len(guesses), others
-        if best is None or worth > best[0]:
-            best = (worth, panels)
-    return best[1] if best is not None else by_gutters(page, labels)
+    cost, panels = by_letters(page, read)
+    while len(read) > 2 and cost > _FREE * side:
+        fewer = letters.without_weakest(read)
+        less, others = by_letters(page, fewer)
+        if len(fewer) == len(read) or less > 0.5 * cost:
+            break
+        read, cost, panels = fewer, less, others
+    worth = score - min(_PER_SIDE * cost / side, _WORST)
+    guesses = letters.guess_missing(read, labels)
+    if guesses:
+        more, others = by_letters(page, [*read, *guesses])
+        if more - cost <= _FREE * side and len(others) == len(read) + len(guesses):
+            return worth + len(guesses), others
+    return worth, panels
 
 
-def by_letters(page: ink.Page, found: Sequence[letters.Letter]) -> tuple[float, list[_Found]]:
+def by_letters(page: ink.Page, read: Sequence[letters.Letter]) -> tuple[float, list[Found]]:
     """(cost of the cuts in ink pixels, one panel a letter)."""
-    anchors, ems = [f.box for f in found], [f.em for f in found]
-    cost, parts = partition.divide(page, anchors, ems)
+    cost, parts = partition.divide(page, [f.box for f in read], [f.em for f in read])
     out = []
     for index, part in parts.items():
         box = page.shrunk(part)
         if box is not None:
-            out.append(_Found(box, 0.6 + 0.4 * found[index].score, found[index].label, found[index].score))
+            out.append(Found(box, 0.6 + 0.4 * read[index].score, read[index].label, read[index].score))
     return cost, out
 
 
-def by_gutters(page: ink.Page, labels: Sequence[str]) -> list[_Found]:
-    """Panels without letters; one panel with a low score where there is nothing to go by."""
+def by_gutters(page: ink.Page, labels: Sequence[str]) -> list[Found]:
+    """Panels without letters; one panel where there is nothing to go by, least sure where the caption names several."""
     printed = [label for label in labels if len(label) < 4]  # not "left", "bottom right"
     boxes = gutters.exactly(page, len(printed)) if len(printed) > 1 else gutters.unlabelled(page)
     if boxes is None and len(labels) > 1:
         boxes = gutters.exactly(page, len(labels))
     if boxes:
-        return [_Found(box, 0.5) for box in boxes]
-    whole = page.shrunk(page.box) or page.box
-    return [_Found(whole, 0.3)]
+        return [Found(box, 0.5) for box in boxes]
+    return [Found(page.shrunk(page.box) or page.box, 0.2 if len(labels) > 1 else 0.5)]

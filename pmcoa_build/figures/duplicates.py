@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 
@@ -25,7 +25,7 @@ def _cosines() -> np.ndarray:
     k, n = np.arange(_KEPT)[:, None], np.arange(_SIDE)[None, :]
     rows = np.cos(np.pi * (2 * n + 1) * k / (2 * _SIDE)) * np.sqrt(2 / _SIDE)
     rows[0] /= np.sqrt(2)
-    return rows
+    return np.asarray(rows)
 
 
 def _small_grey(rgb: np.ndarray, side: int) -> np.ndarray:
@@ -68,8 +68,8 @@ def thumbnails_match(a: bytes, b: bytes, tolerance: float = 12.0) -> bool:
 
 def _bands(max_distance: int) -> list[tuple[int, int]]:
     """(lowest bit, width) of the bands; one band more than the pigeonhole needs, so that two of them have to agree."""
-    edges = np.linspace(0, 64, max_distance + 3).round().astype(int)
-    return [(int(low), int(high - low)) for low, high in zip(edges[:-1], edges[1:], strict=True)]
+    edges = np.linspace(0, 64, max_distance + 3).round().astype(int).tolist()
+    return [(low, high - low) for low, high in pairwise(edges)]
 
 
 def _move(values: np.ndarray, moves: Sequence[tuple[int, int, int]]) -> np.ndarray:
@@ -92,7 +92,7 @@ def _moves(bands: Sequence[tuple[int, int]], chosen: tuple[int, int]) -> list[tu
 
 
 def _pass(unique: np.ndarray, bands: Sequence[tuple[int, int]], chosen: tuple[int, int], limit: int) -> np.ndarray:
-    """Value pairs (n, 2) within `limit` bits whose first two agreeing bands are `chosen`: each pair in one pass only."""
+    """Value pairs (n, 2) within `limit` bits whose first two agreeing bands are `chosen`: each pair in one pass."""
     moves = _moves(bands, chosen)
     values = np.sort(_move(unique, moves))
     key = _WORD(64 - bands[chosen[0]][1] - bands[chosen[1]][1])
@@ -118,19 +118,20 @@ def _expanded(pairs: np.ndarray, order: np.ndarray, starts: np.ndarray, counts: 
     left, right = counts[pairs[:, 0]], counts[pairs[:, 1]]
     within = _within(left * right)
     width = np.repeat(right, left * right)
-    across = np.stack((np.repeat(starts[pairs[:, 0]], left * right) + within // np.maximum(width, 1),
-                       np.repeat(starts[pairs[:, 1]], left * right) + within % np.maximum(width, 1)), axis=1)
+    one = np.repeat(starts[pairs[:, 0]], left * right) + within // np.maximum(width, 1)
+    other = np.repeat(starts[pairs[:, 1]], left * right) + within % np.maximum(width, 1)
+    across = np.stack((one, other), axis=1)
     last = np.repeat(starts + counts, counts)
     place = np.arange(len(order))
     after = last - place - 1
     first = np.repeat(place, after)
     equal = np.stack((first, first + 1 + _within(after)), axis=1)
-    return np.sort(order[np.concatenate((across, equal))], axis=1)
+    return np.asarray(np.sort(order[np.concatenate((across, equal))], axis=1))
 
 
 def _within(lengths: np.ndarray) -> np.ndarray:
     """0, 1, …, n-1 for each n of `lengths`, one after the other."""
-    return np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    return np.asarray(np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths))
 
 
 def near_pairs(hashes: np.ndarray, max_distance: int = 4) -> np.ndarray:
@@ -145,8 +146,8 @@ def near_pairs(hashes: np.ndarray, max_distance: int = 4) -> np.ndarray:
     bands = _bands(max_distance)
     parts = [_pass(unique, bands, (i, j), max_distance) for i, j in combinations(range(len(bands)), 2)]
     pairs = np.searchsorted(unique, np.concatenate(parts))
-    found = _expanded(pairs, order, starts, counts)
-    return found[np.lexsort((found[:, 1], found[:, 0]))]
+    found: np.ndarray = _expanded(pairs, order, starts, counts)
+    return np.asarray(found[np.lexsort((found[:, 1], found[:, 0]))])
 
 
 def groups(ids: Sequence[str], pairs: np.ndarray) -> dict[str, list[str]]:

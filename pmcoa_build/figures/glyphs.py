@@ -47,7 +47,8 @@ def glyph_patch(grey: np.ndarray, box: np.ndarray, light: bool) -> np.ndarray:
     part = grey[max(y0 - pad, 0) : y1 + pad, max(x0 - pad, 0) : x1 + pad].astype(np.float32)
     if light:
         part = 255 - part
-    ink, paper = np.percentile(part, (4, 90))
+    levels = np.sort(part, axis=None)
+    ink, paper = levels[int(0.04 * levels.size)], levels[int(0.9 * (levels.size - 1))]
     part = np.clip((paper - part) / max(paper - ink, 24.0), 0, 1)
     scale = _INNER / max(x1 - x0, y1 - y0)
     size = (max(round(part.shape[1] * scale), 1), max(round(part.shape[0] * scale), 1))
@@ -91,8 +92,9 @@ def _crowding(letters: np.ndarray, parts: np.ndarray) -> np.ndarray:
 
     One right above or below, as in a word written upwards, counts 0.7.
     """
+    letters, parts = letters.astype(np.int32), parts.astype(np.int32)
     heights, widths = parts[:, 3] - parts[:, 1], parts[:, 2] - parts[:, 0]
-    h = (letters[:, 3] - letters[:, 1])[:, None]
+    h = (letters[:, 3] - letters[:, 1])[:, None].astype(np.float32)
     overlap = np.minimum(letters[:, None, 3], parts[None, :, 3]) - np.maximum(letters[:, None, 1], parts[None, :, 1])
     gap = np.maximum(parts[None, :, 0] - letters[:, None, 2], letters[:, None, 0] - parts[None, :, 2])
     beside = (overlap > 0.4 * np.minimum(h, heights)) & (gap >= -1) & (gap < 0.7 * h)
@@ -102,14 +104,15 @@ def _crowding(letters: np.ndarray, parts: np.ndarray) -> np.ndarray:
     gap = np.maximum(parts[None, :, 1] - letters[:, None, 3], letters[:, None, 1] - parts[None, :, 3])
     stacked = (overlap > 0.6 * np.minimum(letters[:, 2] - letters[:, 0], h[:, 0])[:, None])
     stacked &= (gap >= 0) & (gap < 0.3 * h) & (widths > 0.5 * h) & (widths < 1.5 * h) & (heights > 0.4 * h)
-    return (beside & alike & ~bracket).sum(axis=1) + 0.7 * (stacked & (heights < 1.5 * h)).sum(axis=1)
+    return np.asarray((beside & alike & ~bracket).sum(axis=1) + 0.7 * (stacked & (heights < 1.5 * h)).sum(axis=1))
 
 
 def _stands_out(mask: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     """Share of set pixels in a ring around each box, 0 to 1: low where the glyph lies on an even ground."""
+    import cv2
+
     height, width = mask.shape
-    table = np.zeros((height + 1, width + 1), np.int64)
-    np.cumsum(np.cumsum(mask, axis=0, dtype=np.int64), axis=1, out=table[1:, 1:])
+    table = cv2.integral(mask.view(np.uint8), sdepth=cv2.CV_32S)
 
     def count(x0: np.ndarray, y0: np.ndarray, x1: np.ndarray, y1: np.ndarray) -> np.ndarray:
         return np.asarray(table[y1, x1] - table[y0, x1] - table[y1, x0] + table[y0, x0])
@@ -119,7 +122,7 @@ def _stands_out(mask: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     a0, b0 = np.maximum(x0 - pad, 0), np.maximum(y0 - pad, 0)
     a1, b1 = np.minimum(x1 + pad, width), np.minimum(y1 + pad, height)
     ring = count(a0, b0, a1, b1) - count(x0, y0, x1, y1)
-    return ring / np.maximum((a1 - a0) * (b1 - b0) - (x1 - x0) * (y1 - y0), 1)
+    return np.asarray(ring / np.maximum((a1 - a0) * (b1 - b0) - (x1 - x0) * (y1 - y0), 1))
 
 
 def _level(grey: np.ndarray, threshold: int, light: bool, tallest: int) -> tuple[np.ndarray, np.ndarray]:
@@ -161,10 +164,10 @@ def _inside_another(boxes: np.ndarray, light: np.ndarray) -> np.ndarray:
     """True for a box within one of the other polarity and not much larger: the hole of a letter."""
     if not len(boxes):
         return np.zeros(0, bool)
-    inner, outer = boxes[:, None], boxes[None]
-    within = (inner[..., :2] >= outer[..., :2]).all(axis=2) & (inner[..., 2:] <= outer[..., 2:]).all(axis=2)
-    within &= (outer[..., 3] - outer[..., 1]) < 3 * (inner[..., 3] - inner[..., 1])
-    return np.asarray((within & (light[:, None] != light[None])).any(axis=1))
+    x0, y0, x1, y1 = boxes.T.astype(np.int16)
+    within = (x0[:, None] >= x0) & (y0[:, None] >= y0) & (x1[:, None] <= x1) & (y1[:, None] <= y1)
+    within &= ((y1 - y0) < 3 * (y1 - y0)[:, None]) & (light[:, None] != light)
+    return np.asarray(within.any(axis=1))
 
 
 def find_glyphs(grey: np.ndarray) -> Glyphs:

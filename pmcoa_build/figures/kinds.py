@@ -19,6 +19,14 @@ _HALF = 0.055
 """Texture at which images and drawings are equally likely: between the best thresholds of real and of drawn figures."""
 
 
+def _extremes(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(lowest, highest) channel of each pixel; ten times as fast as min and max along the last axis."""
+    import cv2
+
+    red, green, blue = cv2.split(rgb)
+    return np.asarray(cv2.min(cv2.min(red, green), blue)), np.asarray(cv2.max(cv2.max(red, green), blue))
+
+
 def _gradient(grey: np.ndarray) -> np.ndarray:
     import cv2
 
@@ -35,7 +43,7 @@ def texture(rgb: np.ndarray) -> float:
     import cv2
 
     grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
-    coloured = (rgb.min(axis=2) < 250).view(np.uint8)
+    coloured = (_extremes(rgb)[0] < 250).view(np.uint8)
     solid = cv2.morphologyEx(coloured, cv2.MORPH_OPEN, np.ones((9, 9), np.uint8)) > 0
     step = _gradient(grey)
     sharp = cv2.dilate((step > _SHARP).view(np.uint8), np.ones((5, 5), np.uint8)) > 0
@@ -60,7 +68,7 @@ def classify_kind(rgb: np.ndarray) -> tuple[str, float]:
 
 
 def _image_kind(rgb: np.ndarray) -> str:
-    low, high = rgb.min(axis=2).astype(np.int16), rgb.max(axis=2)
+    low, high = _extremes(rgb)
     coloured = float((high - low > 40).mean())
     dark, paper = float((high < 50).mean()), float((low > 240).mean())
     if coloured < 0.01:
@@ -72,7 +80,7 @@ def _image_kind(rgb: np.ndarray) -> str:
 
 def _drawing_kind(rgb: np.ndarray) -> str:
     """Tables have rules across their whole width, and several; plots have an axis; diagrams neither."""
-    dark = rgb.max(axis=2) < 160
+    dark = _extremes(rgb)[1] < 160
     rows, columns = dark.mean(axis=1), dark.mean(axis=0)
     rules = int((np.diff((rows > 0.85).astype(np.int8)) == 1).sum())
     if rules >= 3:

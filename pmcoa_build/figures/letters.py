@@ -146,7 +146,8 @@ def _best_chain(nodes: _Nodes, boxes: np.ndarray, em: float) -> tuple[float, lis
 def _wanted(labels: Sequence[str]) -> tuple[list[str], int]:
     """(letters to look for in order, lower case; how many of them the caption names).
 
-    Labels of more than one character (A1, iv) are not read; where they are the rule, nothing is looked for. Letters that follow the caption's last are looked for too.
+    Labels of more than one character (A1, iv) are not read; where they are the rule, nothing is looked for. Letters
+    that follow the caption's last are looked for too.
     """
     named = sorted({label.lower() for label in labels if len(label) == 1 and label.lower() in CLASSES})
     if all(len(label) >= 4 for label in labels):  # none, or positions such as "left"

@@ -25,7 +25,7 @@ def draw_separation(rgb: np.ndarray, panels: Sequence[Panel]) -> np.ndarray:
         x0, y0, x1, y1 = panel.box
         draw.rectangle((x0, y0, max(x1 - 1, x0), max(y1 - 1, y0)), outline=colour, width=width)
         text = f"{panel.label or '–'} {panel.kind} {panel.score:.2f}"
-        left, top, right, bottom = draw.textbbox((0, 0), text, font=font)
+        left, _, right, bottom = draw.textbbox((0, 0), text, font=font)
         at = (max(x1 - (right - left) - 2 * width, x0), y0 + width)
         draw.rectangle((at[0] - 2, at[1], at[0] + right + 2, at[1] + bottom + 2), fill="white")
         draw.text(at, text, fill=colour, font=font)

@@ -80,7 +80,7 @@ def test_reading_order_is_a_permutation(table: list) -> None:
 
 
 @given(st.integers(1, 4), st.integers(1, 5), st.randoms(use_true_random=False))
-def test_grids_read_row_by_row(rows: int, columns: int, random) -> None:  # noqa: ANN001
+def test_grids_read_row_by_row(rows: int, columns: int, random) -> None:
     grid = [(c * 50 + random.randint(0, 4), r * 50 + random.randint(0, 12), c * 50 + 40, r * 50 + 45)
             for r in range(rows) for c in range(columns)]
     mixed = list(range(len(grid)))

@@ -91,7 +91,7 @@ def test_the_smallest_id_is_the_centre() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 14), st.integers(0, 14)).filter(lambda p: p[0] != p[1]), max_size=40),
        st.randoms(use_true_random=False))
-def test_groups_hold_only_confirmed_pairs(pairs: list, random) -> None:  # noqa: ANN001
+def test_groups_hold_only_confirmed_pairs(pairs: list, random) -> None:
     ids = [f"id{n:02}" for n in range(15)]
     random.shuffle(ids)
     found = groups(ids, np.array(pairs).reshape(-1, 2))
