@@ -31,7 +31,7 @@ def cli() -> Cli:
     ) -> subprocess.CompletedProcess[str]:
         folders = {"build.out": out / "data", "build.state": out / "state"}
         sets = [f"--set={key}={value}" for key, value in {**folders, **keys}.items()]
-        command = [sys.executable, "-m", "stages", *words, str(ROOT / "manifests" / f"{spec}.toml"), *after, *sets]
+        command = [sys.executable, "-m", "stages", *(w for w in words if not w.startswith("--")), str(ROOT / "manifests" / f"{spec}.toml"), *after, *(w for w in words if w.startswith("--")), *sets]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
         assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
