@@ -164,14 +164,26 @@ def _weighed(page: ink.Page, score: float, read: list[letters.Letter],
 
 
 def by_letters(page: ink.Page, read: Sequence[letters.Letter]) -> tuple[float, list[Found]]:
-    """(cost of the cuts in ink pixels, one panel a letter)."""
-    cost, parts = partition.divide(page, [f.box for f in read], [f.em for f in read])
+    """(cost of the cuts in ink pixels, one panel a letter). Letters stand above or in their panels, else below."""
+    ems = [f.em for f in read]
+    cost, parts = partition.divide(page, [f.box for f in read], ems)
+    if cost > _FREE * max(page.grey.shape):
+        upside_down = [_mirrored(f.box, page) for f in read]
+        other, turned = partition.divide(ink.flipped(page), upside_down, ems)
+        if other < 0.5 * cost:
+            cost, parts = other, {index: _mirrored(part, page) for index, part in turned.items()}
     out = []
-    for index, part in parts.items():
+    for index, part in sorted(parts.items()):
         box = page.shrunk(part)
         if box is not None:
             out.append(Found(box, 0.6 + 0.4 * read[index].score, read[index].label, read[index].score))
     return cost, out
+
+
+def _mirrored(box: Box, page: ink.Page) -> Box:
+    """The box on the page upside down."""
+    height = page.grey.shape[0]
+    return (box[0], height - box[3], box[2], height - box[1])
 
 
 def by_gutters(page: ink.Page, labels: Sequence[str]) -> list[Found]:
