@@ -6,13 +6,16 @@ from multiprocessing.context import ForkServerContext
 
 import pytest
 
+from stages.pipeline import NAMES
 from tests.faults.crash import forking
 
 
 @pytest.fixture(scope="session")
 def context() -> ForkServerContext:
-    """Processes that start with the toy and the engine imported."""
-    return forking(["pyarrow.parquet", "filelock", "tests.engine.toy"])
+    """Processes that start with the toy, the stages, and what those import late."""
+    late = ["pyarrow.parquet", "pyarrow.dataset", "filelock", "torch", "transformers", "onnxruntime", "jinja2"]
+    stages = ["stages.__main__", *(f"stages.{name}" for name in NAMES)]
+    return forking([*late, *stages, "pmcoa_build.clip.train", "pmcoa_build.clip.evaluate", "tests.engine.toy"])
 
 
 @pytest.fixture(autouse=True)

@@ -6,6 +6,7 @@ the production code knows of this: the calls below are patched in the child.
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import os
 import shutil
@@ -42,50 +43,64 @@ class Build(Protocol):
 def forking(preload: Sequence[str]) -> ForkServerContext:
     """A context whose processes are forked from a server that has imported `preload`."""
     os.environ["PYTHONPATH"] = str(ROOT)  # Python 3.11's fork server does not take over sys.path
+    os.environ["OMP_NUM_THREADS"] = "1"  # before the server imports torch
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(preload))
     return context
 
 
 def crash_points(
-    context: ForkServerContext, target: Callable[..., object], *args: Any, first: int = 1, step: int = 1
+    context: ForkServerContext, target: Callable[..., object], *args: Any, put_back: Callable[[], object], most: int = 0
 ) -> Iterator[int]:
-    """Run `target(*args)` again and again, killed before its n-th change of the disk; ends when it survives.
+    """Run `target(*args)` once for each of its changes of the disk, killed just before it.
 
-    Yields n after each kill: then the caller checks what is left, and puts back the state before.
+    Yields the number of the change after each kill, for the caller to check what is left; `put_back` makes the state
+    from which each run starts. `most` > 0 takes that many points, evenly spread, in place of all.
     """
-    number = first
-    while True:
-        process = context.Process(target=_doomed, args=(number, target, args))
-        process.start()
-        process.join()
-        if process.exitcode != -signal.SIGKILL:
-            assert process.exitcode == 0, f"ended with {process.exitcode} before point {number}"
-            return
+    put_back()
+    counted = context.SimpleQueue()
+    assert _ended(context, 0, target, args, counted) == 0
+    total = counted.get()
+    assert total > 0, "nothing was written"
+    for number in _spread(total, most or total):
+        put_back()
+        code = _ended(context, number, target, args, counted)
+        assert code == -signal.SIGKILL, f"ended with {code} before point {number} of {total}"
         yield number
-        number += step
 
 
-def _doomed(number: int, target: Callable[..., object], args: tuple[Any, ...]) -> None:
-    """In the child: patch, then run."""
+def _spread(total: int, most: int) -> list[int]:
+    return sorted({1 + total * i // most for i in range(most)}) if most < total else list(range(1, total + 1))
+
+
+def _ended(
+    context: ForkServerContext, number: int, target: Callable[..., object], args: tuple[Any, ...], counted: Any
+) -> int | None:
+    process = context.Process(target=_doomed, args=(number, target, args, counted))
+    process.start()
+    process.join()
+    return process.exitcode
+
+
+def _doomed(number: int, target: Callable[..., object], args: tuple[Any, ...], counted: Any) -> None:
+    """In the child: count changes of the disk, die before the one of that number (0: live, and tell how many)."""
     import pyarrow.parquet as pq
 
-    left = number
+    seen = itertools.count(1)
 
     def dying(call: Callable[..., Any]) -> Callable[..., Any]:
-        def counted(*args: Any, **kwargs: Any) -> Any:
-            nonlocal left
-            left -= 1
-            if left == 0:
+        def counting(*args: Any, **kwargs: Any) -> Any:
+            if next(seen) == number:
                 os.kill(os.getpid(), signal.SIGKILL)
             return call(*args, **kwargs)
 
-        return counted
+        return counting
 
     for name in CALLS:
         setattr(os, name, dying(_no_power_cut if name == "fsync" else getattr(os, name)))
     pq.ParquetWriter.write_table = dying(pq.ParquetWriter.write_table)
     target(*args)
+    counted.put(next(seen) - 1)
 
 
 def _no_power_cut(descriptor: int) -> None:
@@ -99,7 +114,7 @@ def put_back(before: Path, folder: Path) -> None:
 
 
 def check_invariants(
-    build: Build, expected: object, *, gc_first: bool, unfinished: Callable[[], Sequence[str]]
+    build: Build, expected: object, *, gc_first: bool, folders: Sequence[Path]
 ) -> None:
     """The five invariants after a kill: FAULTS.md. `gc_first`: collect right after the kill as well."""
     assert list(build.verify()) == [], "a record does not match its file"
@@ -110,7 +125,7 @@ def check_invariants(
     assert build.hashes() == expected, "the tables are not those of an uninterrupted run"
     assert not build.due(), "a third run has something to do"
     build.collect()
-    assert unfinished() == [], "gc left unfinished files"
+    assert unfinished_files(*folders) == [], "gc left unfinished files"
     assert list(build.verify()) == []
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine.toy import Articles, Toy, article, articles
-from tests.faults.crash import check_invariants, crash_points, put_back, unfinished_files
+from tests.faults.crash import check_invariants, crash_points, put_back
 
 
 def _before_fresh(toy: Toy) -> Articles:
@@ -31,29 +31,25 @@ def _run(root: Path, on: str) -> None:
     Toy(root).run(update=True, on=on)
 
 
-@pytest.mark.parametrize(("before", "on"), [
-    (_before_fresh, "sync"), (_before_update, "sync"), (_before_update, "threads:2"),
+@pytest.mark.parametrize(("before", "on", "most"), [
+    (_before_fresh, "sync", 0), (_before_update, "sync", 0), (_before_update, "threads:2", 10),
 ])
 def test_a_kill_anywhere_leaves_a_build_that_goes_on(
-    before: Callable[[Toy], Articles], on: str, tmp_path: Path, context: ForkServerContext
+    before: Callable[[Toy], Articles], on: str, most: int, tmp_path: Path, context: ForkServerContext
 ) -> None:
-    start = Toy(tmp_path / "start")
-    world = before(start)
-    fresh = Toy(tmp_path / "fresh")
-    fresh.write(world, size=3)
-    toy = Toy(tmp_path / "toy")
+    start, fresh, toy = (Toy(tmp_path / name) for name in ("start", "fresh", "toy"))
+    fresh.write(before(start), size=3)
+    fresh.run()
     put_back(start.root, toy.root)
     toy.run(update=True)
     expected, rows = toy.hashes(), toy.rows("index")
-    fresh.run()
     assert fresh.rows("index") == rows
-    put_back(start.root, toy.root)
-    points = 0
-    for points in crash_points(context, _run, toy.root, on, step=1 if on == "sync" else 7):
-        check_invariants(
-            toy, expected, gc_first=points % 2 == 1 and bool(toy.state.records("fetch")),
-            unfinished=lambda: unfinished_files(toy.root),
-        )
+    points = crash_points(
+        context, _run, toy.root, on, put_back=lambda: put_back(start.root, toy.root), most=most
+    )
+    tried = 0
+    for tried, point in enumerate(points, 1):  # noqa: B007
+        gc_first = point % 2 == 1 and bool(toy.state.records("fetch"))
+        check_invariants(toy, expected, gc_first=gc_first, folders=[toy.root])
         assert toy.rows("index") == rows
-        put_back(start.root, toy.root)
-    assert points > 60
+    assert tried > 60 or tried == most
