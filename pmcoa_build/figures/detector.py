@@ -189,9 +189,10 @@ def _mirrored(box: Box, page: ink.Page) -> Box:
 def by_gutters(page: ink.Page, labels: Sequence[str]) -> list[Found]:
     """Panels without letters; one panel where there is nothing to go by, least sure where the caption names several."""
     printed = [label for label in labels if len(label) < 4]  # not "left", "bottom right"
-    boxes = gutters.exactly(page, len(printed)) if len(printed) > 1 else gutters.unlabelled(page)
-    if boxes is None and len(labels) > 1:
-        boxes = gutters.exactly(page, len(labels))
+    if len(printed) > 1:
+        boxes = gutters.exactly(page, len(printed)) or gutters.seamed(page, len(printed))
+    else:
+        boxes = gutters.unlabelled(page) or (gutters.exactly(page, len(labels)) if len(labels) > 1 else None)
     if boxes:
         return [Found(box, 0.5) for box in boxes]
     return [Found(page.shrunk(page.box) or page.box, 0.2 if len(labels) > 1 else 0.5)]

@@ -160,13 +160,13 @@ def _unlike(boxes: np.ndarray, light: np.ndarray) -> np.ndarray:
     return np.array(kept, dtype=np.int64)
 
 
-def _inside_another(boxes: np.ndarray, light: np.ndarray) -> np.ndarray:
-    """True for a box within one of the other polarity and not much larger: the hole of a letter."""
+def _inside_another(boxes: np.ndarray, light: np.ndarray, legible: np.ndarray) -> np.ndarray:
+    """True for a box within a legible one of the other polarity and not much larger: the hole of a letter."""
     if not len(boxes):
         return np.zeros(0, bool)
     x0, y0, x1, y1 = boxes.T.astype(np.int16)
     within = (x0[:, None] >= x0) & (y0[:, None] >= y0) & (x1[:, None] <= x1) & (y1[:, None] <= y1)
-    within &= ((y1 - y0) < 3 * (y1 - y0)[:, None]) & (light[:, None] != light)
+    within &= ((y1 - y0) < 3 * (y1 - y0)[:, None]) & (light[:, None] != light) & legible
     return np.asarray(within.any(axis=1))
 
 
@@ -179,10 +179,11 @@ def find_glyphs(grey: np.ndarray) -> Glyphs:
     crowded = np.concatenate([crowd for _, crowd, _ in found])
     light = np.concatenate([np.full(len(rows), flag) for rows, _, flag in found])
     kept = _unlike(boxes, light)
-    kept = kept[~_inside_another(boxes[kept], light[kept])]
     boxes, crowded, light = boxes[kept], crowded[kept], light[kept]
     patches = [glyph_patch(grey, box, bool(flag)) for box, flag in zip(boxes, light, strict=True)]
-    return Glyphs(boxes, light, read_patches(np.array(patches).reshape(-1, SIDE, SIDE)), crowded)
+    probs = read_patches(np.array(patches).reshape(-1, SIDE, SIDE))
+    outer = ~_inside_another(boxes, light, probs[:, -1] < 0.5)
+    return Glyphs(boxes[outer], light[outer], probs[outer], crowded[outer])
 
 
 @cache

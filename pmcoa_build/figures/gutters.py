@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pmcoa_build.figures.boxes import Box, area, shrink_to_ink, union
-from pmcoa_build.figures.ink import Page
+from pmcoa_build.figures.ink import Page, all_ink
 
 
 def _widest_gap(costs: np.ndarray, tolerance: int) -> tuple[int, int]:
@@ -139,12 +139,12 @@ def unlabelled(page: Page) -> list[Box] | None:
 
 
 def exactly(page: Page, count: int) -> list[Box] | None:
-    """`count` panels by the widest gutters: the cuts are made in order of their width until there are enough.
+    """`count` panels by the widest gutters: too many pieces are merged with their nearest neighbours.
 
     Text strips don't count as panels and stay with their nearest neighbour. None where the gutters don't give so many.
     """
     side = max(page.grey.shape)
-    parts = leaves(page, max(3, side // 250))
+    parts = [] if page.dark else leaves(page, max(3, side // 250))
     small = 0.07 * side
     cores = [i for i, p in enumerate(parts) if min(p[2] - p[0], p[3] - p[1]) > small]
     if len(cores) < count:
@@ -156,3 +156,41 @@ def exactly(page: Page, count: int) -> list[Box] | None:
         merged = union([boxes[i], boxes[j]])
         boxes = [b for k, b in enumerate(boxes) if k not in (i, j)] + [merged]
     return boxes
+
+
+_SEAM = 0.04
+"""Share of a cut's length that may cross something without an edge along the cut."""
+
+
+def _best_seam(page: Page, box: Box, least: int) -> tuple[float, int, int] | None:
+    """(badness, axis, position) of the cleanest straight cut that leaves at least `least` pixels on both sides."""
+    found = []
+    for axis in (0, 1):
+        costs = page.vertical_costs(box) if axis == 0 else page.horizontal_costs(box)
+        length = box[3] - box[1] if axis == 0 else box[2] - box[0]
+        inner = costs[least : len(costs) - least]
+        if len(inner) and inner.min() <= _SEAM * length:
+            width, middle = _widest_gap(np.concatenate(([length], inner, [length])), int(_SEAM * length))
+            badness = float(inner.min()) / length - min(width, 30) / 1000
+            found.append((badness, axis, box[axis] + least + middle - 1))
+    return min(found, default=None)
+
+
+def seamed(page: Page, count: int) -> list[Box] | None:
+    """`count` panels along straight seams: abutting pictures, thin lines between them. None without so many seams.
+
+    Always the cleanest seam of any piece is cut next.
+    """
+    ground = all_ink(page) if page.dark else page
+    least = max(int(0.07 * max(page.grey.shape)), 8)
+    pieces = [shrink_to_ink(ground.ink, page.box) or page.box]
+    while len(pieces) < count:
+        seams = [(seam, index) for index, piece in enumerate(pieces)
+                 if (seam := _best_seam(ground, piece, least)) is not None]
+        if not seams:
+            return None
+        (_, axis, at), index = min(seams)
+        x0, y0, x1, y1 = pieces.pop(index)
+        halves = ((x0, y0, at, y1), (at, y0, x1, y1)) if axis == 0 else ((x0, y0, x1, at), (x0, at, x1, y1))
+        pieces += [part for half in halves if (part := shrink_to_ink(ground.ink, half)) is not None]
+    return pieces if len(pieces) == count else None

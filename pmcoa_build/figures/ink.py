@@ -91,6 +91,13 @@ def read_page(rgb: np.ndarray) -> Page:
     square = np.ones((_TINT_SIDE, _TINT_SIDE), np.uint8)
     tint = cv2.morphologyEx((most >= _TINT).view(np.uint8), cv2.MORPH_OPEN, square)
     ink = (most > _INK) | (tint > 0)
+    return _page(grey, ink, bool(paper.max() < _BLACK))
+
+
+def _page(grey: np.ndarray, ink: np.ndarray, dark: bool) -> Page:
+    """A page with its sums and cut costs."""
+    import cv2
+
     ink_sum = cv2.integral(ink.view(np.uint8), sdepth=cv2.CV_32S)
     height, width = grey.shape
     down, along = np.zeros((height + 1, width), np.int32), np.zeros((height, width + 1), np.int32)
@@ -100,7 +107,12 @@ def read_page(rgb: np.ndarray) -> Page:
     if height > 1:
         flat = cv2.absdiff(grey[1:], grey[:-1]) < _EDGE
         np.cumsum(ink[1:] & ink[:-1] & flat, axis=1, dtype=np.int32, out=along[1:, 1:])
-    return Page(grey, ink, bool(paper.max() < _BLACK), ink_sum, down, along)
+    return Page(grey, ink, dark, ink_sum, down, along)
+
+
+def all_ink(page: Page) -> Page:
+    """The page with its ground counted as ink: only edges can be cut along."""
+    return _page(page.grey, np.ones_like(page.ink), page.dark)
 
 
 def flipped(page: Page) -> Page:
