@@ -74,7 +74,7 @@ def demo(options: argparse.Namespace) -> int:
     if not options.dry_run:
         state = states.of(specs.load(options.spec, options.overrides))
         print("\n" + reports.funnel_text(state) + "\n\n" + reports.scores_text(state))
-        print(f"\nGallery: {state.out / 'dataset' / 'gallery.html'}")
+        print("\n" + reports.pages_text(state))
     return code
 
 

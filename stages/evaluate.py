@@ -13,14 +13,19 @@ from pmcoa_build.engine.stage import Input, Task, TaskContext, TaskOutput
 def run(context: TaskContext) -> TaskOutput:
     """Retrieval on 200 seeded test pairs with distinct texts, both ways."""
     from pmcoa_build.clip.evaluate import evaluate
+    from pmcoa_build.clip.report import write_report
 
     trained = context.upstream["train"]["all"]["facts"]
     dataset, model = context.out / f"dataset-{trained['dataset_id']}", context.out / trained["model"]
-    rows = evaluate(dataset, model, n=200, seed=context.spec.train.seed)
+    seed = context.spec.train.seed
+    rows = evaluate(dataset, model, n=200, seed=seed)
     path = context.out / "evaluate" / f"scores-{context.fingerprint[:12]}.parquet"
     with atomic(path) as temporary:
         pq.write_table(pa.Table.from_pylist(rows, schema=schema.EVALUATE), temporary, write_page_checksum=True)
-    return TaskOutput([], {"model": trained["model"]}, table=path)
+    report = path.with_name(f"report-{context.fingerprint[:12]}.html")
+    write_report(dataset, model, rows, report, seed=seed, curves=model.with_name("curves.png"))
+    facts = {"model": trained["model"], "report": str(report.relative_to(context.out))}
+    return TaskOutput([report], facts, table=path)
 
 
 STEP = Task(

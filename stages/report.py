@@ -69,6 +69,12 @@ def scores_text(state: State) -> str:
     return "\n".join(lines + [f"{r['protocol']:28}{r['metric']:18}{r['value']:>9.3f}{r['n']:>7}" for r in rows])
 
 
+def pages_text(state: State) -> str:
+    """Where the pages for people are."""
+    evaluated = state.records("evaluate")["all"]["facts"]
+    return f"Model report: {state.path(evaluated['report'])}\nGallery: {state.out / 'dataset' / 'gallery.html'}"
+
+
 def savings(state: State) -> str:
     """What the crawl did not have to fetch: XML of articles not kept, images of figures not kept."""
     articles, media = (list(state.records(stage).values()) for stage in ("articles", "media"))

@@ -266,7 +266,10 @@ def _run_task(run: Run, task: Task, world: World, due: Due) -> None:
         tables=table, upstream=world.records, stop=run.stop, show=progress.show,
     )
     with contextlib.closing(progress):
-        output = task.run(context)
+        try:
+            output = task.run(context)
+        except Interrupted:
+            raise (run.stop.error() if run.stop() else Interrupted("Interrupted; run again to go on.")) from None
     receipt = _task_receipt(run.state, task, due, output)
     _commit(run.state, task, receipt, time.monotonic() - clock)
 
