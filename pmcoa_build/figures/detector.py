@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from pmcoa_build.figures import gutters, ink, letters, partition
-from pmcoa_build.figures.boxes import Box, iou, reading_order
+from pmcoa_build.figures.boxes import Box, iou, reading_order, shrink_to_ink
 from pmcoa_build.figures.glyphs import WEIGHTS, find_glyphs
 from pmcoa_build.figures.kinds import classify_kind
 from pmcoa_build.figures.network import Candidate, load_network
@@ -166,18 +166,34 @@ def _weighed(page: ink.Page, score: float, read: list[letters.Letter],
 def by_letters(page: ink.Page, read: Sequence[letters.Letter]) -> tuple[float, list[Found]]:
     """(cost of the cuts in ink pixels, one panel a letter). Letters stand above or in their panels, else below."""
     ems = [f.em for f in read]
-    cost, parts = partition.divide(page, [f.box for f in read], ems)
+    anchors = [letters.with_bracket(page, f) for f in read]
+    cost, parts = partition.divide(page, anchors, ems)
     if cost > _FREE * max(page.grey.shape):
-        upside_down = [_mirrored(f.box, page) for f in read]
+        upside_down = [_mirrored(box, page) for box in anchors]
         other, turned = partition.divide(ink.flipped(page), upside_down, ems)
         if other < 0.5 * cost:
             cost, parts = other, {index: _mirrored(part, page) for index, part in turned.items()}
+    if page.dark:
+        parts = _without_void(page, parts)
     out = []
     for index, part in sorted(parts.items()):
         box = page.shrunk(part)
         if box is not None:
             out.append(Found(box, 0.6 + 0.4 * read[index].score, read[index].label, read[index].score))
     return cost, out
+
+
+def _without_void(page: ink.Page, parts: dict[int, Box]) -> dict[int, Box]:
+    """Parts of a dark page without the empty places of an unfinished row: cut to the median size where no ink is lost."""
+    width = int(np.median([x1 - x0 for x0, _, x1, _ in parts.values()]))
+    height = int(np.median([y1 - y0 for _, y0, _, y1 in parts.values()]))
+    out = {}
+    for index, (x0, y0, x1, y1) in parts.items():
+        content = shrink_to_ink(page.ink, (x0, y0, x1, y1)) or (x0, y0, x1, y1)
+        right = max(content[2], x0 + width) if x1 - x0 > 1.4 * width else x1
+        bottom = max(content[3], y0 + height) if y1 - y0 > 1.4 * height else y1
+        out[index] = (x0, y0, min(x1, right), min(y1, bottom))
+    return out
 
 
 def _mirrored(box: Box, page: ink.Page) -> Box:

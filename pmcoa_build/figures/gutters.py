@@ -170,8 +170,9 @@ def _best_seam(page: Page, box: Box, least: int) -> tuple[float, int, int] | Non
         length = box[3] - box[1] if axis == 0 else box[2] - box[0]
         inner = costs[least : len(costs) - least]
         if len(inner) and inner.min() <= _SEAM * length:
-            width, middle = _widest_gap(np.concatenate(([length], inner, [length])), int(_SEAM * length))
-            badness = float(inner.min()) / length - min(width, 30) / 1000
+            crossed = int(inner.min())
+            width, middle = _widest_gap(np.concatenate(([length], inner, [length])), crossed)
+            badness = 5 * crossed / length - (min(width, 30) / 1000 if crossed == 0 else 0)
             found.append((badness, axis, box[axis] + least + middle - 1))
     return min(found, default=None)
 

@@ -207,6 +207,23 @@ def _letter(nodes: _Nodes, node: int, glyphs: Glyphs, wanted: Sequence[str], pri
     return Letter(label, (x0, y0, x1, y1), float(nodes.prob[node]), float(nodes.em[node]))
 
 
+def with_bracket(page: Page, letter: Letter) -> Box:
+    """The letter's box with the opening bracket before it, where there is one."""
+    x0, y0, x1, y1 = letter.box
+    left = max(int(x0 - letter.em), 0)
+    columns = page.ink[y0:y1, left : max(x0 - 1, left)].any(axis=0)[::-1]
+    if not columns.any():
+        return letter.box
+    start = int(columns.argmax())
+    beyond = columns[start:]
+    width = int((~beyond).argmax()) if not beyond.all() else len(beyond)
+    clear = not beyond[width : width + max(int(0.25 * letter.em), 1)].any()
+    clear &= not page.ink[max(y0 - int(0.6 * letter.em), 0) : max(y0 - int(0.35 * letter.em), 0), left:x0].any()
+    if start <= 0.4 * letter.em and width <= 0.45 * letter.em and clear:
+        return (x0 - 1 - start - width, y0, x1, y1)
+    return letter.box
+
+
 def without_weakest(found: Sequence[Letter]) -> list[Letter]:
     """The letters without the least legible one; all of them where each is read beyond doubt."""
     weakest = min(range(len(found)), key=lambda i: found[i].score)
