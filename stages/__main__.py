@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import errno
 import logging
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
@@ -27,6 +28,9 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line; returns the exit code."""
+    if arguments is None and not sys.flags.utf8_mode and sys.getfilesystemencoding() != "utf-8":
+        # file names and output need letters that this locale lacks
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", "-m", "stages", *sys.argv[1:]])
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         return _run(words)

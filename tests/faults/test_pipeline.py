@@ -21,11 +21,11 @@ from pmcoa_build.sample import write_sample
 from stages.pipeline import NAMES, pipeline
 from tests.faults.crash import ROOT, check_invariants, crash_points, put_back
 
-ARTICLES = 5
+ARTICLES = 8
 SETTINGS = (
     "source.requests_per_second=0", "select.licenses=any", "select.versions=all", "screen.terms=none", "run.on=sync",
     "run.max_dead_fraction=1", "train.epochs=1", "train.batch_size=4", "train.warmup=1", "train.image_size=32",
-    "train.checkpoint_steps=2",
+    "train.checkpoint_steps=2", "shards.splits=[0.4, 0.1, 0.5]",
 )
 MOST = 8
 """Crash points a stage and way: a commit has about a dozen, spread over its files and its record."""
