@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from pmcoa_build.figures import gutters, ink, letters, partition
-from pmcoa_build.figures.boxes import Box, iou, reading_order, shrink_to_ink
+from pmcoa_build.figures.boxes import Box, area, intersection, iou, reading_order, shrink_to_ink, union
 from pmcoa_build.figures.glyphs import WEIGHTS, find_glyphs
 from pmcoa_build.figures.kinds import classify_kind
 from pmcoa_build.figures.network import Candidate, load_network
@@ -168,23 +168,31 @@ def by_letters(page: ink.Page, read: Sequence[letters.Letter]) -> tuple[float, l
     ems = [f.em for f in read]
     anchors = [letters.with_bracket(page, f) for f in read]
     cost, parts = partition.divide(page, anchors, ems)
+    corners: dict[int, Box] = {}
     if cost > _FREE * max(page.grey.shape):
         upside_down = [_mirrored(box, page) for box in anchors]
         other, turned = partition.divide(ink.flipped(page), upside_down, ems)
         if other < 0.5 * cost:
             cost, parts = other, {index: _mirrored(part, page) for index, part in turned.items()}
+        else:
+            corners = partition.wrapped(page, anchors, ems, parts)
     if page.dark:
         parts = _without_void(page, parts)
     out = []
-    for index, part in sorted(parts.items()):
+    for index, whole in sorted(parts.items()):
+        part = whole
+        for owner, corner in corners.items():
+            if owner != index and intersection(corner, part) == area(corner):
+                part = (part[0], corner[3], part[2], part[3])
         box = page.shrunk(part)
         if box is not None:
+            box = union([box, corners[index]]) if index in corners else box
             out.append(Found(box, 0.6 + 0.4 * read[index].score, read[index].label, read[index].score))
     return cost, out
 
 
 def _without_void(page: ink.Page, parts: dict[int, Box]) -> dict[int, Box]:
-    """Parts of a dark page without the empty places of an unfinished row: cut to the median size where no ink is lost."""
+    """Parts of a dark page without the empty places of an unfinished row: of median size where no ink is lost."""
     width = int(np.median([x1 - x0 for x0, _, x1, _ in parts.values()]))
     height = int(np.median([y1 - y0 for _, y0, _, y1 in parts.values()]))
     out = {}

@@ -211,7 +211,7 @@ def with_bracket(page: Page, letter: Letter) -> Box:
     """The letter's box with the opening bracket before it, where there is one."""
     x0, y0, x1, y1 = letter.box
     left = max(int(x0 - letter.em), 0)
-    columns = page.ink[y0:y1, left : max(x0 - 1, left)].any(axis=0)[::-1]
+    columns = np.asarray(page.ink[y0:y1, left : max(x0 - 1, left)].any(axis=0))[::-1]
     if not columns.any():
         return letter.box
     start = int(columns.argmax())

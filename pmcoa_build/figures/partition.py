@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pmcoa_build.figures.boxes import Box
+from pmcoa_build.figures.boxes import Box, shrink_to_ink
 from pmcoa_build.figures.ink import Page
 
 _PULL = 0.05
@@ -133,3 +133,23 @@ def divide(page: Page, anchors: Sequence[Box], ems: Sequence[float]) -> tuple[fl
     """
     search = _Search(page, anchors, ems, _insets(page, anchors, ems))
     return _solve(search, page.box, tuple(range(len(anchors))))
+
+
+def wrapped(page: Page, anchors: Sequence[Box], ems: Sequence[float], parts: dict[int, Box]) -> dict[int, Box]:
+    """Index of the anchor left of another -> what stands above that other one and belongs to the left: L-shaped panels.
+
+    A straight cut gives the right anchor everything above it; where that is more than a heading, ends in a clean gap,
+    and the left neighbour's letter stands as high, it is the left panel's. Boxes are shrunk to their ink.
+    """
+    found = {}
+    for index, (x0, y0, x1, _) in parts.items():
+        em, top = ems[index], anchors[index][1]
+        bottom = int(top - 0.3 * em)
+        above = shrink_to_ink(page.ink, (x0, y0, x1, bottom)) if bottom > y0 else None
+        if above is None or above[3] - above[1] < 3 * em or above[3] >= bottom:
+            continue
+        left = [i for i, part in parts.items() if part[2] == x0 and part[1] <= y0 < part[3] and i != index
+                and anchors[i][1] <= above[1] + em]
+        if len(left) == 1:
+            found[left[0]] = above
+    return found
