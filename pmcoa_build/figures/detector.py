@@ -24,6 +24,8 @@ WORKING_SIDE = 1800
 _PER_SIDE, _WORST = 10.0, 4.0
 """What crossed ink takes from a set of letters' log-odds: per longest side of the page, and at most."""
 
+_DOUBT = 0.5
+"""Log-odds that cuts may cost where no caption vouches for the letters."""
 _FREE = 0.02
 """Crossed ink, per longest side of the page, that makes no doubt."""
 _SECOND = 0.5
@@ -126,6 +128,8 @@ def separate(page: ink.Page, labels: Sequence[str], proposals: Sequence[Candidat
     for score, read in letters.find_letters(page, find_glyphs(page.grey), labels):
         if len(read) >= 2 and (best is None or score > best[0]):  # no cut is better than a free one
             answer = _weighed(page, score, read, labels)
+            if not labels and answer[0] < score - _DOUBT:
+                continue  # stray letters of a flow chart or a table
             best = answer if best is None or answer[0] > best[0] else best
     if best is not None:
         return [_seconded(f, proposals) for f in best[1]]

@@ -68,7 +68,7 @@ def leaves(page: Page, smallest: int) -> list[Box]:
 def framed(page: Page, box: Box) -> bool:
     """True for a picture (mostly ink) or a plot (a long straight line along its height or width)."""
     x0, y0, x1, y1 = box
-    if page.count(box) > 0.55 * area(box):
+    if page.count(box) > 0.75 * area(box):
         return True
     columns, rows = _ink_lines(page, box, 0), _ink_lines(page, box, 1)
     return bool(columns.max() > 0.55 * (y1 - y0) and rows.max() > 0.45 * (x1 - x0))

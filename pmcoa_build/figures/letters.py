@@ -194,9 +194,10 @@ def find_letters(page: Page, glyphs: Glyphs, labels: Sequence[str] = ()) -> list
 
 
 def _unbroken(nodes: _Nodes, chain: Sequence[int]) -> bool:
-    """True for a run A, B, … of two or more letters, each read beyond doubt and alone on its spot."""
+    """True for a run A, B, … of two or more letters, well legible and alone on their spots."""
+    own = [float(nodes.own[n]) for n in chain]
     return (len(chain) > 1 and [int(nodes.label[n]) for n in chain] == list(range(len(chain)))
-            and min(float(nodes.own[n]) for n in chain) > 2.4)
+            and float(np.mean(own)) > 2.4 and min(own) > 0.8)
 
 
 def _letter(nodes: _Nodes, node: int, glyphs: Glyphs, wanted: Sequence[str], printed: dict[str, str],
