@@ -176,6 +176,7 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Spec:
     for section, table in raw.items():
         if not isinstance(table, dict):
             raise UsageError(f"{path}: {section!r} stands outside a section; write it below [section].")
+        _known_section(section, path)
         for name, value in table.items():
             values[_known_section(section, path)][name] = _checked(section, name, value, path.parent, str(path))
     for override in overrides:
