@@ -73,13 +73,23 @@ def estimate_text(state: State, spec: Spec) -> str:
     requests = selected + kept + images
     size = selected * means.json_bytes + kept * means.xml_bytes + images * means.image_bytes
     rate = spec.source.requests_per_second
-    hours = f"{requests / rate / 3600:,.1f} hours at {rate:g} requests/s" if rate else "no limit on the rate"
+    taken = f"{_duration(requests / rate)}   (at {rate:g} requests/s)" if rate else "no limit on the rate"
     disk = kept * means.xml_bytes / 4 + images * means.image_bytes * 3
     basis = f"what this build measured on {means.measured:,} article versions" if means.measured else "typical values"
     return "\n".join([
         f"{selected:,} article versions selected; from {basis}:",
         f"  requests   {requests:>16,.0f}   ({selected:,} JSON, {kept:,.0f} XML, {images:,.0f} images)",
-        f"  download   {size / 1e9:>16,.1f} GB",
-        f"  time       {hours:>16}",
-        f"  disk       {disk / 1e9:>16,.1f} GB   (XML compressed; images once each as fetched, as crops, as shards)",
+        f"  download   {_size(size)}",
+        f"  time       {taken}",
+        f"  disk       {_size(disk)}   (XML compressed; images once each as fetched, as crops, as shards)",
     ])
+
+
+def _size(count: float) -> str:
+    value, unit = (count / 1e9, "GB") if count >= 1e9 else (count / 1e6, "MB")
+    return f"{value:>13,.1f} {unit}"
+
+
+def _duration(seconds: float) -> str:
+    value, unit = (seconds / 3600, "h") if seconds >= 3600 else (seconds / 60, "min")
+    return f"{value:>13,.1f} {unit}"
