@@ -53,7 +53,7 @@ def run(names: Sequence[str], options: argparse.Namespace) -> int:
                 summary = run_step(working, step)
                 print(_line(summary, dry=chosen.dry_run), flush=True)
                 if step.name == "media" and summary.committed:
-                    print(reports.savings(state), flush=True)
+                    print(reports.savings(state, spec), flush=True)
     return 0
 
 

@@ -10,6 +10,8 @@ from pmcoa_build.engine.runner import total_counts
 from pmcoa_build.engine.stage import Row, Step
 from pmcoa_build.engine.state import State
 from pmcoa_build.pmc.media import is_raster
+from pmcoa_build.spec import Spec
+from stages.estimate import measured
 
 _MAKES = {
     "articles": ("article version", "articles"),
@@ -75,22 +77,18 @@ def pages_text(state: State) -> str:
     return f"Model report: {state.path(evaluated['report'])}\nGallery: {state.out / 'dataset' / 'gallery.html'}"
 
 
-def savings(state: State) -> str:
-    """What the crawl did not have to fetch: XML of articles not kept, images of figures not kept."""
+def savings(state: State, spec: Spec) -> str:
+    """What the crawl did not ask for: XML of articles that are not kept, images of figures that are not kept."""
     articles, media = (list(state.records(stage).values()) for stage in ("articles", "media"))
-    counts = total_counts(articles)
-    skipped = sum(counts["filtered"].values())
-    listed = fetched = size = 0
-    for record in articles:
-        table = read_file(state.path(record["output"]["path"]), columns=["media"])
-        listed += sum(is_raster(item["name"]) for row in table["media"].to_pylist() for item in row)
-    for record in media:
-        fetched += record["output"]["rows"]
-        size += record["output"]["bytes"]
-    mean = size / fetched if fetched else 0
+    skipped = sum(total_counts(articles)["filtered"].values())
+    tables = [read_file(state.path(record["output"]["path"]), columns=["media"]) for record in articles]
+    listed = sum(is_raster(item["name"]) for table in tables for row in table["media"].to_pylist() for item in row)
+    unwanted = listed - sum(record["output"]["rows"] for record in media)
+    means = measured(state, spec)
+    size = skipped * means.xml_bytes + unwanted * means.image_bytes
     return (
-        f"Saved: {skipped:,} XML files of articles that are not kept, and {listed - fetched:,} of {listed:,} images "
-        f"(about {(listed - fetched) * mean / 1e6:,.1f} MB at the mean size of those fetched) were not asked for."
+        f"Saved: {skipped + unwanted:,} requests and about {size / 1e6:,.1f} MB (XML of {skipped:,} article versions that "
+        f"are not kept, {unwanted:,} of {listed:,} images)."
     )
 
 
