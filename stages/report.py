@@ -87,8 +87,8 @@ def savings(state: State, spec: Spec) -> str:
     means = measured(state, spec)
     size = skipped * means.xml_bytes + unwanted * means.image_bytes
     return (
-        f"Saved: {skipped + unwanted:,} requests and about {size / 1e6:,.1f} MB (XML of {skipped:,} article versions that "
-        f"are not kept, {unwanted:,} of {listed:,} images)."
+        f"Saved: {skipped + unwanted:,} requests and about {size / 1e6:,.1f} MB (XML of {skipped:,} article versions "
+        f"that are not kept, {unwanted:,} of {listed:,} images)."
     )
 
 
