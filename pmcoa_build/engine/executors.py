@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import logging
 import re
 import signal
 import threading
@@ -84,7 +85,8 @@ def _dask(where: str | int, site: Site, jobs: Iterator[Job], tick: Callable[[int
     with contextlib.ExitStack() as stack:
         if isinstance(where, int):
             with _deaf_children():
-                local = LocalCluster(n_workers=where, threads_per_worker=1, dashboard_address="127.0.0.1:0")
+                local = LocalCluster(n_workers=where, threads_per_worker=1, dashboard_address="127.0.0.1:0",
+                                     silence_logs=logging.CRITICAL)
             client = stack.enter_context(Client(stack.enter_context(local)))
         else:
             client = stack.enter_context(_connect(Client, where))
@@ -101,6 +103,7 @@ def _dask(where: str | int, site: Site, jobs: Iterator[Job], tick: Callable[[int
             job = flying.pop(future.key)
             try:
                 receipt = future.result()
+                future.release()  # else dask does the block again when the worker that did it dies
             except KilledWorker:
                 raise RunFailed(
                     f"{site.stage.name}: block {job.due.block} or one beside it killed its worker (out of memory, or a "
