@@ -218,7 +218,8 @@ def by_gutters(page: ink.Page, labels: Sequence[str]) -> list[Found]:
     """Panels without letters; one panel where there is nothing to go by, least sure where the caption names several."""
     printed = [label for label in labels if len(label) < 4]  # not "left", "bottom right"
     if len(printed) > 1:
-        boxes = gutters.exactly(page, len(printed)) or gutters.seamed(page, len(printed))
+        ways = (gutters.seamed, gutters.exactly) if page.dark else (gutters.exactly, gutters.seamed)
+        boxes = ways[0](page, len(printed)) or ways[1](page, len(printed))
     else:
         boxes = gutters.unlabelled(page) or (gutters.exactly(page, len(labels)) if len(labels) > 1 else None)
     if boxes:

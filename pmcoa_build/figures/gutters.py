@@ -144,7 +144,7 @@ def exactly(page: Page, count: int) -> list[Box] | None:
     Text strips don't count as panels and stay with their nearest neighbour. None where the gutters don't give so many.
     """
     side = max(page.grey.shape)
-    parts = [] if page.dark else leaves(page, max(3, side // 250))
+    parts = leaves(page, max(3, side // 250))
     small = 0.07 * side
     cores = [i for i, p in enumerate(parts) if min(p[2] - p[0], p[3] - p[1]) > small]
     if len(cores) < count:

@@ -116,6 +116,47 @@ def test_dark_pages() -> None:
     check(DETECTOR.detect(rgb, labels=list("ABCD")).panels, boxes, "ABCD")
 
 
+def test_the_empty_end_of_a_dark_page_is_no_panel() -> None:
+    rgb, boxes = grid(2, 3, kind="picture", labels="ABCDE ", where="inside", paper=0, gutter=8)
+    unfinished = rgb.copy()
+    x0, y0, x1, y1 = boxes[5]
+    unfinished[y0:y1, x0:x1] = 0
+    check(DETECTOR.detect(unfinished, labels=list("ABCDE")).panels, boxes[:5], "ABCDE")
+
+
+@pytest.mark.parametrize("gutter", [3, 26])
+def test_letters_below_their_panels(gutter: int) -> None:
+    rng = np.random.default_rng(4)
+    page = Image.new("RGB", (3 * (200 + gutter), 2 * (190 + gutter)), "white")
+    draw, boxes = ImageDraw.Draw(page), []
+    for index, label in enumerate("abcdef"):
+        x, y = (index % 3) * (200 + gutter), (index // 3) * (190 + gutter)
+        page.paste(texture(rng, 200, 155, 40, 160), (x, y))
+        draw.text((x, y + 158), f"{label})", font=letter_font(22), fill="black")
+        boxes.append((x, y, x + 200, y + 184))
+    check(DETECTOR.detect(np.asarray(page), labels=list("abcdef")).panels, boxes, "abcdef", 0.9)
+
+
+def test_abutting_pictures_without_letters_are_cut_along_their_seams() -> None:
+    rng = np.random.default_rng(8)
+    page = Image.new("RGB", (400, 300))
+    boxes = [(0, 0, 200, 150), (200, 0, 400, 150), (0, 150, 200, 300), (200, 150, 400, 300)]
+    for (x0, y0, _, _), low in zip(boxes, (20, 150, 140, 30), strict=True):
+        page.paste(texture(rng, 200, 150, low, low + 60), (x0, y0))
+    check(DETECTOR.detect(np.asarray(page), labels=list("abcd")).panels, boxes, [None] * 4, 0.9)
+
+
+def test_stray_letters_of_a_flow_chart_are_no_panels() -> None:
+    page = Image.new("RGB", (600, 400), "white")
+    draw = ImageDraw.Draw(page)
+    for label, (x, y) in zip("ABC", ((60, 60), (380, 60), (220, 260)), strict=True):
+        draw.rectangle((x, y, x + 160, y + 80), outline="black", width=3)
+        draw.text((x + 70, y + 26), label, font=letter_font(22), fill="black")
+        draw.line((x + 80, y + 80, 300, 200), fill="black", width=3)
+    draw.line((220, 100, 380, 100), fill="black", width=3)
+    assert len(DETECTOR.detect(np.asarray(page)).panels) == 1
+
+
 def test_thin_gutters_between_pictures() -> None:
     rgb, boxes = grid(2, 3, kind="picture", labels="abcdef", where="inside", gutter=3)
     check(DETECTOR.detect(rgb, labels=list("abcdef")).panels, boxes, "abcdef", 0.9)

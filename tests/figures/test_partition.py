@@ -1,0 +1,76 @@
+"""Pages divided among their letters by straight cuts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pmcoa_build.figures.ink import flipped, read_page
+from pmcoa_build.figures.partition import divide, wrapped
+
+Box = tuple[int, int, int, int]
+
+
+def page_of(boxes: Sequence[Box], width: int = 400, height: int = 300) -> np.ndarray:
+    """Grey boxes on white paper."""
+    rgb = np.full((height, width, 3), 255, np.uint8)
+    for x0, y0, x1, y1 in boxes:
+        rgb[y0:y1, x0:x1] = 120
+    return rgb
+
+
+def letter(x: int, y: int) -> Box:
+    return (x, y, x + 10, y + 14)
+
+
+def test_cuts_run_through_the_gaps() -> None:
+    boxes = [(10, 30, 190, 140), (220, 30, 390, 140), (10, 180, 390, 290)]
+    anchors = [letter(10, 10), letter(220, 10), letter(10, 160)]
+    cost, parts = divide(read_page(page_of(boxes)), anchors, [14] * 3)
+    assert cost < 5
+    (a, b, c) = (parts[i] for i in range(3))
+    assert a[2] == b[0] and 190 <= a[2] <= 220
+    assert a[3] == b[3] == c[1] and 140 <= c[1] <= 160
+
+
+def test_a_cut_would_rather_be_far_from_its_letter_than_cross_ink() -> None:
+    boxes = [(10, 30, 190, 290), (205, 30, 390, 290)]
+    _, parts = divide(read_page(page_of(boxes)), [letter(10, 10), letter(240, 10)], [14] * 2)
+    assert 190 <= parts[0][2] <= 205
+
+
+@given(st.lists(st.tuples(st.integers(0, 380), st.integers(0, 280)), min_size=1, max_size=9, unique=True))
+def test_parts_tile_the_page(corners: list[tuple[int, int]]) -> None:
+    """Whatever the letters: disjoint parts inside the page, and with well separated letters nothing is left over."""
+    page = read_page(page_of([(50, 50, 180, 120), (200, 90, 390, 250)]))
+    _, parts = divide(page, [letter(x, y) for x, y in corners], [14] * len(corners))
+    covered = np.zeros((300, 400), int)
+    for x0, y0, x1, y1 in parts.values():
+        assert 0 <= x0 < x1 <= 400 and 0 <= y0 < y1 <= 300
+        covered[y0:y1, x0:x1] += 1
+    assert (covered == 1).all()
+
+
+def test_what_wraps_over_a_neighbour_is_told() -> None:
+    boxes = [(10, 30, 180, 290), (200, 30, 390, 120), (210, 180, 390, 290)]
+    page = read_page(page_of(boxes))
+    anchors, parts = [letter(10, 10), letter(200, 150)], {0: (0, 0, 190, 300), 1: (190, 0, 400, 300)}
+    assert wrapped(page, anchors, [14, 14], parts) == {0: (200, 30, 390, 120)}
+    low = [letter(10, 200), letter(200, 150)]
+    assert wrapped(page, low, [14, 14], parts) == {}
+
+
+@pytest.mark.parametrize("box", [(0, 0, 400, 300), (20, 40, 300, 170), (5, 1, 6, 299)])
+def test_a_page_upside_down_costs_the_same(box: Box) -> None:
+    rng = np.random.default_rng(0)
+    rgb = np.repeat(rng.integers(0, 256, (300, 400, 1)).astype(np.uint8) // 40 * 40, 3, axis=2)
+    page, turned = read_page(rgb), flipped(read_page(rgb))
+    x0, y0, x1, y1 = box
+    mirrored = (x0, 300 - y1, x1, 300 - y0)
+    assert page.count(box) == turned.count(mirrored)
+    assert (page.vertical_costs(box) == turned.vertical_costs(mirrored)).all()
+    assert (page.horizontal_costs(box)[1:] == turned.horizontal_costs(mirrored)[1:][::-1]).all()
