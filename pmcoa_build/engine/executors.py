@@ -80,6 +80,9 @@ def _threads(count: int, site: Site, jobs: Iterator[Job], tick: Callable[[int], 
 
 
 def _dask(where: str | int, site: Site, jobs: Iterator[Job], tick: Callable[[int], None]) -> Outcomes:
+    import dask.config
+
+    dask.config.set({"logging.distributed": "critical"})  # read when it is imported; children inherit the setting
     from distributed import Client, KilledWorker, LocalCluster, as_completed
 
     with contextlib.ExitStack() as stack:

@@ -57,7 +57,7 @@ class _Bar:
     def __init__(self, stage: str, unit: str, blocks: int) -> None:
         from tqdm import tqdm
 
-        self._bar: Any = tqdm(total=blocks, desc=stage, unit="block", leave=False, dynamic_ncols=True)
+        self._bar: Any = tqdm(total=blocks, desc=stage, unit="block", leave=False, dynamic_ncols=True, miniters=0)
         self._unit, self._done = unit, 0
 
     def units(self, count: int) -> None:
