@@ -22,6 +22,9 @@ SIDE = 32
 _INNER = 24
 _DARK, _LIGHT = (60, 110, 160), (238, 205, 150)
 _MIN_HEIGHT = 5
+_MOST, _MOST_PARTS, _BATCH = 1500, 20_000, 512
+"""Bounds for pages of noise: letters kept a level (the most isolated), components looked at round them, and how many
+patches are read at once. Figures stay far below."""
 
 
 @dataclass(frozen=True)
@@ -137,9 +140,12 @@ def _level(grey: np.ndarray, threshold: int, light: bool, tallest: int) -> tuple
     letters = parts[fits]
     if not len(letters):
         return letters, np.empty(0)
-    letters = letters[_stands_out(mask, letters) < 0.4]
+    ring = _stands_out(mask, letters)
+    best = np.sort(np.argsort(ring, kind="stable")[:_MOST])
+    letters = letters[best[ring[best] < 0.4]]
     letters = _with_dots(parts, letters)
-    crowded = _crowding(letters, text)
+    text = text[np.sort(np.argsort(text[:, 1] - text[:, 3], kind="stable")[:_MOST_PARTS])]
+    crowded = np.concatenate([_crowding(letters[n : n + 200], text) for n in range(0, len(letters) or 1, 200)])
     keep = crowded <= 1
     return letters[keep], crowded[keep].astype(float)
 
@@ -199,6 +205,7 @@ def read_patches(patches: np.ndarray) -> np.ndarray:
     """Class probabilities (n, len(CLASSES) + 1) of patches float32 (n, SIDE, SIDE)."""
     if not len(patches):
         return np.zeros((0, len(CLASSES) + 1), np.float32)
-    logits = _session().run(None, {"patches": patches[:, None].astype(np.float32)})[0]
+    batches = [patches[n : n + _BATCH, None].astype(np.float32) for n in range(0, len(patches), _BATCH)]
+    logits = np.concatenate([_session().run(None, {"patches": batch})[0] for batch in batches])
     exp = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(exp / exp.sum(axis=1, keepdims=True))

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from pmcoa_build.figures.glyph_training import NONE, draw_patches, fonts_of
-from pmcoa_build.figures.glyphs import CLASSES, SIDE, find_glyphs, read_patches
+from pmcoa_build.figures.glyphs import _MOST, CLASSES, SIDE, find_glyphs, read_patches
 
 
 def fonts() -> list[Path]:
@@ -62,3 +62,10 @@ def test_an_empty_page() -> None:
     found = find_glyphs(np.full((40, 50), 255, np.uint8))
     assert len(found) == 0
     assert found.probs.shape == (0, NONE + 1)
+
+
+def test_a_page_of_noise_stays_within_bounds() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (700, 700)).astype(np.uint8)
+    found = find_glyphs(noise)
+    assert len(found) <= 6 * _MOST
+    assert found.probs.shape == (len(found), NONE + 1)
