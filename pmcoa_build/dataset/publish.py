@@ -160,10 +160,12 @@ def _assemble(
 
 
 def _move_in(work: Path, target: Path) -> None:
-    """Rename the finished folder; where the same data are published already, renew what describes them."""
+    """Rename the finished folder; where the same data are published already, renew each file of it."""
     if target.exists():
-        for file in sorted(path for path in work.iterdir() if path.is_file()):
-            file.replace(target / file.name)
+        (target / "data").mkdir(exist_ok=True)
+        for file in sorted(path for path in work.rglob("*") if path.is_file()):
+            file.replace(target / file.relative_to(work))
+        _sync(target / "data")
         _sync(target)
     else:
         work.rename(target)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
@@ -135,3 +135,20 @@ def test_a_kill_anywhere_in_a_stage(name: str, way: str, chains: dict[str, Chain
         gc_first = point % 2 == 1 and any(stage.state.folder.glob("*.jsonl"))
         check_invariants(stage, expected, gc_first=gc_first, folders=[work])
     assert tried == most
+
+
+@pytest.mark.parametrize("damage", [lambda path: os.truncate(path, 1000), Path.unlink])
+def test_a_damaged_file_of_the_dataset_is_put_back(
+    damage: Callable[[Path], object], chains: dict[str, Chain], context: ForkServerContext
+) -> None:
+    chain = chains["fresh"]
+    work = chain.root.parent / "work"
+    put_back(chain.after("publish"), work)
+    shards, publish = (Stage(name, work, chain.settings, context) for name in ("shards", "publish"))
+    file = next((work / "data/dataset/data").glob("train-*.parquet"))
+    before = file.read_bytes()
+    damage(file)
+    assert publish.verify() and publish.due()
+    shards.run()
+    publish.run()
+    assert file.read_bytes() == before and not publish.verify() and not publish.due()
