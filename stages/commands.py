@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -42,11 +43,15 @@ def run(names: Sequence[str], options: argparse.Namespace) -> int:
     spec = specs.load(options.spec, options.overrides)
     print(f"Spec {_shown(spec.path)} (name another with SPEC=manifests/….toml)", flush=True)
     state = states.of(spec)
-    states.create(state)
+    if options.dry_run:
+        states.check_identity(state)
+    else:
+        states.create(state)
     chosen = Options(options.on, frozenset(options.only), options.limit, options.update, options.dry_run,
                      options.progress)
     steps = pipeline()
-    with states.locked(state), Stop().installed() as stop:
+    lock = contextlib.nullcontext() if options.dry_run else states.locked(state)
+    with lock, Stop().installed() as stop:
         working = Run(steps, spec, state, chosen, stop)
         for step in steps:
             if step.name in names:
@@ -125,7 +130,7 @@ def retry(options: argparse.Namespace) -> int:
     """Make lost units due again: all of them, or those lost for one reason."""
     spec = specs.load(options.spec, options.overrides)
     state = states.of(spec)
-    states.create(state)
+    states.check_identity(state)
     with states.locked(state):
         marked = care.ask_retry(state, NAMES, options.reason)
     print(f"{marked} block{'s' if marked != 1 else ''} will be tried again at the next run.")
@@ -146,7 +151,7 @@ def verify(options: argparse.Namespace) -> int:
 def gc(options: argparse.Namespace) -> int:
     """Delete files that no record names."""
     state = states.of(specs.load(options.spec, options.overrides))
-    states.create(state)
+    states.check_identity(state)
     with states.locked(state):
         removed, freed = care.collect(state, NAMES)
     print(f"{removed} files removed, {freed:,} bytes freed.")

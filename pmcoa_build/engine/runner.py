@@ -168,14 +168,14 @@ def total_counts(records: Sequence[Row]) -> Row:
 def _chosen(run: Run, step: Step, plans: Mapping[str, Plan], world: World) -> list[Due]:
     """The due blocks to run now. Waiting blocks are an error unless the user chose blocks."""
     options, plan = run.options, plans[step.name]
+    due = [item for item in plan.due if not options.only or item.block in options.only]
     choosy = bool(options.only or options.limit)
-    if plan.waiting and not (choosy and plan.due) and not options.dry_run:
+    if plan.waiting and not (choosy and due) and not options.dry_run:
         first = next(name for name, made in plans.items() if made.stale)
         raise StaleUpstream(
             f"{step.name} needs {first}, which is not up to date: run `python -m stages {first} "
             f"{run.spec.path}` first."
         )
-    due = [item for item in plan.due if not options.only or item.block in options.only]
     if isinstance(step, Task) and step.defines_blocks and options.update and not due:
         due = [Due("all", "update asked for", world.records[step.name]["all"]["inputs"], None)]
     return _split_first(due, world.records.get(step.name, {}))[: options.limit or None]

@@ -82,9 +82,14 @@ def create(state: State) -> None:
 
 @contextlib.contextmanager
 def locked(state: State) -> Iterator[None]:
-    """Hold the build's lock, and see to its identity; the system frees it when the process dies. Raises LockHeld."""
+    """Hold the build's lock, and see to its identity; the system frees it when the process dies.
+
+    Raises LockHeld, or UsageError where there is no build.
+    """
     from filelock import FileLock, Timeout
 
+    if not state.folder.is_dir():
+        raise UsageError(f"There are no records in {state.folder}: run the first stage.")
     holder = state.folder / "lock.json"
     lock = FileLock(state.folder / "lock")
     try:

@@ -135,6 +135,8 @@ def test_only_and_limit_choose_blocks(toy: Toy) -> None:
     toy.run("fetch", limit=1)
     toy.run("fetch", only=frozenset(["000000041"]))
     assert sorted(toy.state.records("fetch")) == [FIRST, "000000041"]
+    with pytest.raises(StaleUpstream, match="words needs fetch"):
+        toy.run("words", only=frozenset(["000000021"]))
     toy.run("words", limit=1)
     assert sorted(toy.state.records("words")) == [FIRST]
 

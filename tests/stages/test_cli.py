@@ -66,7 +66,6 @@ def _sentence(capsys: pytest.CaptureFixture[str]) -> str:
     (["snapshots", "SPEC"], 2, "invalid choice"),
     (["snapshot", "SPEC", "--fast"], 2, "--fast"),
     (["why", "SPEC", "nowhere", "1"], 2, "is no stage"),
-    (["retry", "SPEC", "--reason", "bad-luck"], 2, "is no reason"),
     (["gc", "SPEC"], 2, "no records"),
     (["articles", "SPEC"], 3, "stages snapshot"),
     (["publish", "SPEC"], 3, "stages snapshot"),
@@ -99,7 +98,9 @@ def test_an_unknown_key_leaves_nothing_behind(spec: Path) -> None:
 def test_a_second_run_exits_5_and_names_the_first(spec: Path) -> None:
     from pmcoa_build import spec as specs
 
-    with states.locked(states.State(spec.parent / "data", spec.parent / "state")):
+    state = states.State(spec.parent / "data", spec.parent / "state")
+    states.create(state)
+    with states.locked(state):
         done = subprocess.run(
             [sys.executable, "-m", "stages", "snapshot", str(spec)],
             cwd=ROOT, capture_output=True, text=True, check=False,
@@ -122,7 +123,7 @@ def test_a_dry_run_says_what_is_due_and_does_nothing(spec: Path, capsys: pytest.
     assert capsys.readouterr().out.splitlines()[1:] == [
         "snapshot  all: never done", "articles  all: waits for snapshot", "figures   all: waits for articles",
     ]
-    assert not list((spec.parent / "state").glob("*.jsonl"))
+    assert sorted(path.name for path in spec.parent.iterdir()) == ["toy.toml"]
 
 
 def test_set_changes_a_key(spec: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -145,6 +146,8 @@ def test_status_why_retry_verify_gc(spec: Path, capsys: pytest.CaptureFixture[st
         assert says in capsys.readouterr().out
     assert main(["why", str(spec), "articles", "999999999"]) == 2
     assert "has no block" in _sentence(capsys)
+    assert main(["retry", str(spec), "--reason", "bad-luck"]) == 2
+    assert "is no reason" in _sentence(capsys)
     assert main(["retry", str(spec), "--reason", "xml-malformed"]) == 0
     assert "will be tried again" in capsys.readouterr().out
     assert main(["verify", str(spec)]) == 0
@@ -208,6 +211,13 @@ def test_every_declared_column_and_key_exists() -> None:
             assert set(source.columns) | set(source.content) <= known, f"{step.name} <- {source.stage}"
         for key in step.spec_keys:
             Spec(path=Path()).value(key)
+
+
+@pytest.mark.parametrize("command", ["gc", "retry"])
+def test_looking_after_no_build_makes_none(command: str, spec: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, str(spec)]) == 2
+    assert "no records" in _sentence(capsys)
+    assert sorted(path.name for path in spec.parent.iterdir()) == ["toy.toml"]
 
 
 @pytest.mark.parametrize("kind", [kind for kind in PmcoaError.__subclasses__() if kind is not UnitLost])
