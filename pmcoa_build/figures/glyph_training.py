@@ -19,8 +19,8 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from pmcoa_build.figures import glyphs
 from pmcoa_build.figures.boxes import iou
 
-GENERATOR = 1
-"""Version of the drawn data; the card names it."""
+GENERATOR = 2
+"""Version of the drawn data, cutting by glyphs.py included; the card of the weights names theirs."""
 
 NONE = len(glyphs.CLASSES)
 _CELL, _COLUMNS, _ROWS = 96, 16, 12
