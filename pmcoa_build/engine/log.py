@@ -6,10 +6,12 @@ commit did not happen); a damaged line further up is named, and what it said is 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import logging
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from pmcoa_build.engine.stage import Row
 from pmcoa_build.errors import UsageError
 
 FORMAT = 1
+_END = re.compile(rb', "check": "([0-9a-f]{16})"\}$')
 log = logging.getLogger(__name__)
 
 
@@ -30,8 +33,9 @@ class Log:
 
 
 def encode(record: Row) -> bytes:
-    """One line: the record as JSON with its checksum, closed by a newline."""
-    return (json.dumps({**record, "format": FORMAT, "check": _check(record)}, sort_keys=True) + "\n").encode()
+    """One line: the record as JSON, its checksum last, closed by a newline."""
+    body = json.dumps({**record, "format": FORMAT}, sort_keys=True).encode()
+    return body[:-1] + b', "check": "%s"}\n' % _check(body)
 
 
 def decode(line: bytes) -> Row | None:
@@ -42,17 +46,28 @@ def decode(line: bytes) -> Row | None:
         return None
     if not isinstance(record, dict):
         return None
-    found = record.pop("check", None)
     version = record.pop("format", None)
     if isinstance(version, int) and version > FORMAT:
         raise UsageError(f"This build was made by a newer pmcoa-build (record format {version}); please upgrade.")
-    return record if found == _check(record) else None
+    end = _END.search(line)
+    if end is None or end[1] != _check(line[: end.start()] + b"}") or "block" not in record:
+        return None
+    del record["check"]
+    return record
 
 
 def read(path: Path) -> Log:
     """Read a commit log; a missing file is an empty log."""
     if not path.exists():
         return Log({})
+    now = path.stat()
+    found = _read(path, now.st_size, now.st_mtime_ns)
+    return Log(dict(found.records), found.damaged)
+
+
+@functools.lru_cache(maxsize=32)
+def _read(path: Path, size: int, changed: int) -> Log:
+    """Kept as long as the file stays as it is: each stage of a run looks at the logs of all before it."""
     records: dict[str, Row] = {}
     damaged = []
     lines = path.read_bytes().split(b"\n")
@@ -91,9 +106,8 @@ def compact(path: Path) -> int:
     return before - len(records)
 
 
-def _check(record: Row) -> str:
-    body = {name: value for name, value in record.items() if name not in ("check", "format")}
-    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]
+def _check(body: bytes) -> bytes:
+    return hashlib.sha256(body).hexdigest()[:16].encode()
 
 
 def _cut_torn_end(path: Path) -> None:
