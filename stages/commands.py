@@ -15,6 +15,7 @@ from pmcoa_build.engine import state as states
 from pmcoa_build.engine.plan import Plan, plan_all
 from pmcoa_build.engine.read import read_file
 from pmcoa_build.engine.runner import Options, Run, Stop, Summary, run_step, world_of
+from pmcoa_build.engine.stage import Stage
 from pmcoa_build.errors import RunFailed, UsageError
 from stages import report as reports
 from stages.pipeline import NAMES, pipeline
@@ -149,10 +150,15 @@ def verify(options: argparse.Namespace) -> int:
 
 
 def gc(options: argparse.Namespace) -> int:
-    """Delete files that no record names."""
-    state = states.of(specs.load(options.spec, options.overrides))
+    """Delete files that no record names; with --originals also the fetched images of blocks whose panels are cut."""
+    spec = specs.load(options.spec, options.overrides)
+    state, steps = states.of(spec), pipeline()
     states.check_identity(state)
     with states.locked(state):
+        if options.originals:
+            panels = plan_all(steps, spec, world_of(steps, state))[0]["panels"]
+            media = next(step for step in steps if isinstance(step, Stage) and step.name == "media")
+            care.free_column(state, media, "image", set(panels.blocks) - panels.stale)
         removed, freed = care.collect(state, NAMES)
     print(f"{removed} files removed, {freed:,} bytes freed.")
     return 0
@@ -222,7 +228,12 @@ def _with_block(parser: argparse.ArgumentParser) -> None:
 
 def _with_reason(parser: argparse.ArgumentParser) -> None:
     spec_options(parser)
-    parser.add_argument("--reason", default="", help="only units lost for this reason")
+    parser.add_argument("--reason", default="", help="only units lost for this reason, or \"freed\" (gc --originals)")
+
+
+def _with_originals(parser: argparse.ArgumentParser) -> None:
+    spec_options(parser)
+    parser.add_argument("--originals", action="store_true", help="free fetched images once their panels are cut")
 
 
 def _with_dates(parser: argparse.ArgumentParser) -> None:
@@ -237,7 +248,7 @@ COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], Add]] = {
     "why": (why, _with_block),
     "retry": (retry, _with_reason),
     "verify": (verify, spec_options),
-    "gc": (gc, spec_options),
+    "gc": (gc, _with_originals),
     "report": (report, spec_options),
     "estimate": (estimate, spec_options),
     "diff": (diff, _with_dates),

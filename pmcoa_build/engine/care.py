@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
+
+import pyarrow as pa
 
 from pmcoa_build import reasons
 from pmcoa_build.engine import files, log
-from pmcoa_build.engine.stage import Row
+from pmcoa_build.engine.read import read_file
+from pmcoa_build.engine.stage import Row, Stage
 from pmcoa_build.engine.state import State
+from pmcoa_build.engine.work import FREED
 from pmcoa_build.errors import UsageError
 
 UNFINISHED = "UNFINISHED"
@@ -80,6 +84,29 @@ def collect(state: State, stages: Sequence[str]) -> tuple[int, int]:
     return removed, freed
 
 
+def free_column(state: State, stage: Stage, column: str, blocks: Collection[str]) -> int:
+    """Empty a heavy column of the given blocks: a new file, a new record, the same content hash. Returns how many.
+
+    Nothing downstream becomes due; what needs the column again is told how to get it. `collect` deletes the old files.
+    """
+    count = 0
+    for block, record in state.records(stage.name).items():
+        if block not in blocks or record.get(FREED):
+            continue
+        path = state.path(record["output"]["path"])
+        table = read_file(path)
+        at = table.schema.get_field_index(column)
+        empty = pa.array([dict.fromkeys(field.name for field in table.schema.field(at).type)] * len(table),
+                         table.schema.field(at).type)
+        target = path.with_name(f"{path.stem}-{FREED}.parquet")
+        emptied = table.set_column(at, table.schema.field(at), empty)
+        files.write_block(target, stage.schema, stage.key, iter([emptied]))
+        output = {**files.describe(target, state.out), "rows": len(table)}
+        log.append(state.log_path(stage.name), {**record, "output": output, FREED: True})
+        count += 1
+    return count
+
+
 def _unfinished(state: State) -> list[Path]:
     """What killed runs left beside the stages' folders: files, folders and links on their way, cut downloads."""
     beside = [path for folder in (state.out, state.folder) for path in folder.glob(f"*{files.TEMP}")]
@@ -88,7 +115,7 @@ def _unfinished(state: State) -> list[Path]:
 
 def ask_retry(state: State, stages: Sequence[str], reason: str) -> int:
     """Mark blocks with units lost for `reason` ("" = with dead units) as due; returns how many. Raises UsageError."""
-    if reason and reason not in reasons.REASONS:
+    if reason and reason not in (*reasons.REASONS, FREED):
         raise UsageError(f"{reason!r} is no reason; reasons are {', '.join(sorted(reasons.REASONS))}.")
     marked = 0
     for stage in stages:
@@ -96,6 +123,7 @@ def ask_retry(state: State, stages: Sequence[str], reason: str) -> int:
             counts = record.get("counts") or {}
             lost = {**counts.get("filtered", {}), **counts.get("dead", {})}
             wanted = [name for name in lost if name == reason] if reason else sorted(counts.get("dead", {}))
+            wanted += [FREED] if reason == FREED and record.get(FREED) else []
             if wanted:
                 log.append(state.log_path(stage), {**record, "retry": wanted})
                 marked += 1

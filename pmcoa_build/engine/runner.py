@@ -24,7 +24,7 @@ from pmcoa_build.engine.progress import Style, open_progress
 from pmcoa_build.engine.read import read_columns, read_file
 from pmcoa_build.engine.stage import Row, Stage, Step, Task, TaskContext, TaskOutput
 from pmcoa_build.engine.state import State
-from pmcoa_build.engine.work import Job, Source, stamp
+from pmcoa_build.engine.work import FREED, Job, Source, stamp
 from pmcoa_build.errors import Interrupted, RunFailed, StaleUpstream
 from pmcoa_build.spec import Spec
 
@@ -240,7 +240,8 @@ def _source(run: Run, name: str, world: World, due: Due) -> Source:
         return Source(name, (path,), upstream.key, upstream.schema, (table["by"], table["lower"], table["upper"]))
     used = [records[block] for block in used_blocks(records, due.upstream_blocks, world.block_hashes)]
     outputs = [record.get("output") or record["table"] for record in used]
-    return Source(name, tuple(run.state.path(item["path"]) for item in outputs), upstream.key, upstream.schema)
+    paths = tuple(run.state.path(item["path"]) for item in outputs)
+    return Source(name, paths, upstream.key, upstream.schema, freed=any(record.get(FREED) for record in used))
 
 
 def _split_from(own: Mapping[str, Row], block: str, stage: Stage) -> Row | None:

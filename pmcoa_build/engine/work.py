@@ -22,10 +22,13 @@ from pmcoa_build.engine import files
 from pmcoa_build.engine.plan import Due, fingerprint, unit_base
 from pmcoa_build.engine.read import UNITS, Content, Previous, read_columns, read_range
 from pmcoa_build.engine.stage import Finish, Loss, Result, Row, Stage, Unit
-from pmcoa_build.errors import PmcoaError, UnitLost
+from pmcoa_build.errors import PmcoaError, StaleUpstream, UnitLost
 from pmcoa_build.spec import Spec
 
 log = logging.getLogger(__name__)
+
+FREED = "freed"
+"""What `retry` takes beside the reasons: heavy columns that `gc --originals` has emptied."""
 
 ROWS_A_GROUP = 64
 """Rows in a row group of a block: few, so that single images are read without many neighbours."""
@@ -40,6 +43,7 @@ class Source:
     key: str
     schema: pa.Schema
     id_range: tuple[str, int, int | None] | None = None
+    freed: bool = False
 
 
 @dataclass(frozen=True)
@@ -145,11 +149,21 @@ class _Contents:
         if stage not in self._open:
             source = self._sources[stage]
             self._open[stage] = Content(source.paths, source.key, self._columns[stage])
-        return self._open[stage].row(key)
+        row = self._open[stage].row(key)
+        if self._sources[stage].freed and any(_is_empty(row[name]) for name in self._columns[stage]):
+            raise StaleUpstream(
+                f"{key} is needed, but `gc --originals` freed it: run `python -m stages retry SPEC --reason freed`, "
+                f"then {stage} again."
+            )
+        return row
 
     def close(self) -> None:
         for content in self._open.values():
             content.close()
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or (isinstance(value, dict) and all(item is None for item in value.values()))
 
 
 def _work(
@@ -191,7 +205,7 @@ def _ordered(one: Callable[[Unit, bytes], Done], units: list[tuple[Unit, bytes]]
 
 
 def _due_again(entry: Row, retry: frozenset[str]) -> bool:
-    return any(loss["reason"] in retry for loss in entry["lost"])
+    return FREED in retry or any(loss["reason"] in retry for loss in entry["lost"])
 
 
 def _guarded(stage: Stage, unit: Unit, heavy: Mapping[str, Row], resource: Any) -> Result:
@@ -237,6 +251,7 @@ def _write(block: _Block, tables: Mapping[str, pa.Table], outcomes: Iterator[Don
         "columns": columns,
         "content": files.combined(columns),
         **tally.summary(),
+        **({FREED: True} if tally.computed < tally.members and job.previous and job.previous.get(FREED) else {}),
     }
 
 

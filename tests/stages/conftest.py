@@ -57,6 +57,10 @@ class SmallBuild:
         """`python -m stages WORDS… SPEC`, in this process."""
         return main([*words, str(self.spec), "--progress", "off"])
 
+    def command(self, name: str, *options: str) -> int:
+        """`python -m stages NAME SPEC OPTIONS…`, in this process."""
+        return main([name, str(self.spec), *options])
+
     def open(self) -> Build:
         """The build."""
         return Build.open(self.spec)

@@ -70,3 +70,21 @@ def test_a_spec_change_makes_due_what_depends_on_it(
     lines = [line for line in capsys.readouterr().out.splitlines() if line.split()[0] in NAMES]
     due = [line.split()[0] for line in lines if "nothing due" not in line]
     assert (due[0] if due else None) == first
+
+
+def test_originals_can_be_freed_and_fetched_again(small: SmallBuild, capsys: pytest.CaptureFixture[str]) -> None:
+    assert small.run(*TO_DATASET) == 0
+    size = sum(path.stat().st_size for path in (small.open().state.out / "media").iterdir())
+    crops = small.contents("panels")
+    assert small.command("gc", "--originals") == 0
+    assert sum(path.stat().st_size for path in (small.open().state.out / "media").iterdir()) < size / 2
+    capsys.readouterr()
+    assert small.run(*TO_DATASET) == 0
+    assert capsys.readouterr().out.count("nothing due") == len(TO_DATASET)
+    assert small.run("panels", "--set", "panels.quality=50") == 3
+    assert "--reason freed" in capsys.readouterr().err
+    assert small.command("retry", "--reason", "freed") == 0
+    assert small.run("media", "panels", "--set", "panels.quality=50") == 0
+    assert small.contents("panels") != crops
+    assert small.run("media", "panels") == 0
+    assert small.contents("panels") == crops
