@@ -31,6 +31,10 @@ def _run(root: Path, on: str) -> None:
     Toy(root).run(update=True, on=on)
 
 
+def _collect(root: Path) -> None:
+    Toy(root).collect()
+
+
 @pytest.mark.parametrize(("before", "on", "most"), [
     (_before_fresh, "sync", 0), (_before_update, "sync", 0), (_before_update, "threads:2", 10),
 ])
@@ -53,3 +57,18 @@ def test_a_kill_anywhere_leaves_a_build_that_goes_on(
         check_invariants(toy, expected, gc_first=gc_first, folders=[toy.root])
         assert toy.rows("index") == rows
     assert tried > 60 or tried == most
+
+
+def test_a_kill_during_gc_does_no_harm(tmp_path: Path, context: ForkServerContext) -> None:
+    start, toy = Toy(tmp_path / "start"), Toy(tmp_path / "toy")
+    _before_update(start)
+    start.run(update=True)
+    (start.state.out / "fetch" / "x.parquet.7.tmp~").write_text("left")
+    expected, before = start.hashes(), len(start.files())
+    tried = 0
+    for _ in crash_points(context, _collect, toy.root, put_back=lambda: put_back(start.root, toy.root)):
+        tried += 1
+        assert toy.due() == {}
+        check_invariants(toy, expected, gc_first=False, folders=[toy.root])
+        assert len(toy.files()) < before
+    assert tried > 10
