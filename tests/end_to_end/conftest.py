@@ -27,11 +27,14 @@ def cli() -> Cli:
     """`cli("align", out=…, spec="demo", code=0, **{"select.sample": 3})` runs stages on manifests/demo.toml."""
 
     def run(
-        *words: str, out: Path, spec: str = "mirror", code: int = 0, after: tuple[str, ...] = (), **keys: object
+        *words: str, out: Path, spec: str = "mirror", code: int = 0, **keys: object
     ) -> subprocess.CompletedProcess[str]:
         folders = {"build.out": out / "data", "build.state": out / "state"}
         sets = [f"--set={key}={value}" for key, value in {**folders, **keys}.items()]
-        command = [sys.executable, "-m", "stages", *(w for w in words if not w.startswith("--")), str(ROOT / "manifests" / f"{spec}.toml"), *after, *(w for w in words if w.startswith("--")), *sets]
+        options = [word for word in words if word.startswith("--")]
+        names = [word for word in words if word not in options]
+        path = ROOT / "manifests" / f"{spec}.toml"
+        command = [sys.executable, "-m", "stages", *names, str(path), *options, *sets]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
         assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
