@@ -10,14 +10,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
-from pmcoa_build.figures.detector import Detector, Panel
-
 from pmcoa_build import ids, schema
 from pmcoa_build.captions.split import split_caption
 from pmcoa_build.engine.stage import Input, Result, Row, Stage, Tables, Unit
 from pmcoa_build.errors import UnitLost
 from pmcoa_build.figures.crops import encode_crop
 from pmcoa_build.figures.decode import decode_image
+from pmcoa_build.figures.detector import Detector, Panel
 from pmcoa_build.spec import Spec
 
 

@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pmcoa_build.figures.detector import Detector, Separation
-
 from pmcoa_build.captions.align import PanelView, pair
 from pmcoa_build.captions.split import SplitCaption, split_caption
 from pmcoa_build.errors import UnitLost, UsageError
 from pmcoa_build.figures.decode import decode_image
+from pmcoa_build.figures.detector import Detector, Separation
 
 Row = dict[str, Any]
 
