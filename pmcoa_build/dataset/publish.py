@@ -6,6 +6,7 @@ crash at any point leaves either the old dataset or the new one. Data files are 
 
 from __future__ import annotations
 
+import filecmp
 import hashlib
 import os
 import shutil
@@ -160,11 +161,13 @@ def _assemble(
 
 
 def _move_in(work: Path, target: Path) -> None:
-    """Rename the finished folder; where the same data are published already, renew each file of it."""
+    """Rename the finished folder; where the same data are published already, renew the files that differ."""
     if target.exists():
         (target / "data").mkdir(exist_ok=True)
         for file in sorted(path for path in work.rglob("*") if path.is_file()):
-            file.replace(target / file.relative_to(work))
+            there = target / file.relative_to(work)
+            if not there.exists() or not (there.samefile(file) or filecmp.cmp(there, file, shallow=False)):
+                file.replace(there)
         _sync(target / "data")
         _sync(target)
     else:

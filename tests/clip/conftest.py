@@ -16,6 +16,15 @@ from PIL import Image, ImageDraw
 from pmcoa_build import schema
 from pmcoa_build.spec import TrainKeys
 
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> None:
+    """Sums depend on the number of threads: runs that are compared bit by bit have one, as their children do."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
 COLOURS = {"red": (220, 40, 40), "green": (40, 180, 60), "blue": (50, 70, 220), "yellow": (230, 220, 40),
            "white": (245, 245, 245), "magenta": (220, 50, 200)}
 SHAPES = ("circle", "square", "triangle", "cross")
