@@ -54,7 +54,8 @@ def _run(words: list[str]) -> int:
     if words and words[0] in NAMES:
         names = [word for word in words if word in NAMES]
         parser.add_argument("stages", nargs=len(names), choices=NAMES, metavar="STAGE")
-        _run_options(parser)
+        commands.with_run(parser)
+        _log_option(parser)
         options = parser.parse_args(words)
         _log(options.log_level)
         return commands.run(options.stages, options)
@@ -64,7 +65,7 @@ def _run(words: list[str]) -> int:
     for name, (function, add) in {**commands.COMMANDS, **exchange.COMMANDS, **tools.COMMANDS}.items():
         command = choices.add_parser(name, help=(function.__doc__ or "").splitlines()[0], description=function.__doc__)
         add(command)
-        command.add_argument("--log-level", default="warning", choices=("debug", "info", "warning", "error"))
+        _log_option(command)
         command.set_defaults(function=function)
     options = parser.parse_args(words)
     _log(options.log_level)
@@ -72,9 +73,7 @@ def _run(words: list[str]) -> int:
     return result
 
 
-def _run_options(parser: argparse.ArgumentParser) -> None:
-    commands.spec_options(parser)
-    commands.run_options(parser)
+def _log_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--log-level", default="warning", choices=("debug", "info", "warning", "error"))
 
 

@@ -215,7 +215,8 @@ def _shown(path: Path) -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
-def _with_run(parser: argparse.ArgumentParser) -> None:
+def with_run(parser: argparse.ArgumentParser) -> None:
+    """SPEC, --set, and what a run of stages takes."""
     spec_options(parser)
     run_options(parser)
 
@@ -243,7 +244,7 @@ def _with_dates(parser: argparse.ArgumentParser) -> None:
 
 
 COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], Add]] = {
-    "demo": (demo, _with_run),
+    "demo": (demo, with_run),
     "status": (status, spec_options),
     "why": (why, _with_block),
     "retry": (retry, _with_reason),

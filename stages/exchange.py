@@ -11,6 +11,7 @@ from pmcoa_build import spec as specs
 from pmcoa_build.engine import state as states
 from pmcoa_build.engine.read import read_file
 from pmcoa_build.errors import UsageError
+from stages.commands import spec_options
 
 Add = Callable[[argparse.ArgumentParser], None]
 
@@ -67,9 +68,8 @@ def _tables(path: Path) -> tuple[list[Path], dict[str, str]]:
 
 
 def _export_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("spec", metavar="SPEC")
+    spec_options(parser)
     parser.add_argument("format", choices=("webdataset", "jsonl"))
-    parser.add_argument("--set", action="append", default=[], metavar="section.key=value", dest="overrides")
     parser.add_argument("--out", required=True, metavar="DIR")
 
 

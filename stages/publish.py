@@ -64,9 +64,9 @@ def _reasons(build: Build) -> dict[str, str]:
 def _gallery(build: Build, lost: Mapping[str, str]) -> list[Row]:
     """What the gallery shows: the first figures that have panels, then some that were left out."""
     panels = build.table("panels", ["panel_id", "image_id", "figure_id", "bbox", "kind"])
-    kept = pc.unique(panels["figure_id"]).to_pylist()
-    dropped = [unit for unit, _ in sorted(lost.items()) if "#" not in unit and "/" in unit and unit not in set(kept)]
-    chosen = pa.array([*kept[: SHOWN - 50], *dropped[:50]], pa.string())
+    kept = dict.fromkeys(panels["figure_id"].to_pylist())
+    dropped = [unit for unit in sorted(lost) if "#" not in unit and "/" in unit and unit not in kept]
+    chosen = pa.array([*list(kept)[: SHOWN - 50], *dropped[:50]], pa.string())
     figures = _among(build.table("figures"), "figure_id", chosen)
     media = pa.concat_tables([_among(part, "figure_id", chosen) for part in build.parts("media", _SHOWN_MEDIA)])
     pairs = _pairs(_among(panels, "figure_id", chosen), build)

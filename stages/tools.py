@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pmcoa_build.errors import UnitLost, UsageError
+from pmcoa_build.errors import UsageError
 
 Row = dict[str, Any]
 Add = Callable[[argparse.ArgumentParser], None]
@@ -101,11 +101,6 @@ def _write(path: str, rows: Iterable[Row]) -> int:
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
             count += 1
     return count
-
-
-def lost(id_: str, error: UnitLost) -> Row:
-    """The line of a unit that failed."""
-    return {"id": id_, "error": str(error)}
 
 
 def _parse_options(parser: argparse.ArgumentParser) -> None:

@@ -185,11 +185,6 @@ def mark(xref: Element, rids: str) -> None:
     xref.text = f"{_OPEN}{rids}{_CLOSE}{xref.text or ''}"
 
 
-def without_marks(text: str) -> str:
-    """Text or XML as it was before `mark`."""
-    return _MARK.sub("", text) if _OPEN in text else text
-
-
 def cited_sentences(paragraph: Element) -> list[tuple[str, set[str], list[Range]]]:
     """Of one paragraph, the sentences that refer to figures: (text, ids referred to, ranges among them).
 
