@@ -6,7 +6,6 @@ A training is pinned to the dataset that it began with and finishes on it, also 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 from pathlib import Path
 
@@ -21,10 +20,10 @@ _FREE = ("train.workers", "train.checkpoint_steps")
 
 def run(context: TaskContext) -> TaskOutput:
     """Train, or go on training."""
-    from pmcoa_build.clip.train import train
+    from pmcoa_build.clip.train import model_config, run_id, train
 
     keys, published = context.spec.train, context.upstream["publish"]["all"]["facts"]
-    settings = hashlib.sha256(json.dumps(dataclasses.asdict(keys), sort_keys=True).encode()).hexdigest()[:12]
+    settings = run_id(keys, model_config(keys))[:12]
     folder, dataset_id = _begun(context.out, settings) or (None, published["dataset_id"])
     if folder is None:
         folder = context.out / "train" / f"{settings}-{dataset_id[:12]}"
