@@ -2,7 +2,7 @@
 
 PMC's FTP service gave one package an article until August 2026, in two levels of folders and listed in
 `oa_file_list.csv`. Each plays `PMC<id>.1/` here (packages have no version), and its JSON is made from the list, if
-there is one, and from the XML. Where a package has an image as .jpg and .gif, the .gif is a thumbnail, and left out.
+there is one, and from the XML.
 """
 
 from __future__ import annotations
@@ -16,33 +16,28 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from pmcoa_build.errors import SourceUnreachable, UnitLost
 from pmcoa_build.ids import article_id
-from pmcoa_build.licenses import license_of
 from pmcoa_build.pmc.bucket import CHUNK, safe_key
 from pmcoa_build.pmc.filelist import NAME, Listed, read_lists
 from pmcoa_build.pmc.http import MAX_BODY, Stats
-from pmcoa_build.pmc.jats import parse_tree
-from pmcoa_build.pmc.jats_meta import read_front
-from pmcoa_build.pmc.jats_text import Element
 from pmcoa_build.pmc.listing import Entry, Listing
 from pmcoa_build.pmc.media import is_raster
-from pmcoa_build.pmc.metadata import BUCKET
 from pmcoa_build.pmc.package import File, read_package
+from pmcoa_build.pmc.package_metadata import PackedArticle, arranged, metadata_json
 
 KEPT_FILE, KEPT = 64 << 20, 256 << 20
 """Bytes: of the largest file that is kept when a package is opened, and of what the packages opened last may keep."""
 
-_FILE = 1000
-"""Bytes that a file takes in memory besides its own."""
-
 _PACKAGE = re.compile(r"PMC([1-9][0-9]{0,8})\.(?:tar\.gz|tgz)", re.IGNORECASE)
 _KEY = re.compile(r"metadata/PMC([1-9][0-9]{0,8})\.1\.json|PMC([1-9][0-9]{0,8})\.1/([^/]+)")
+
+_Index = tuple[dict[int, str], list[Path]]
+"""The path of each PMCID's package (a string takes a fifth of a Path's room), and the file lists."""
 
 _log = logging.getLogger(__name__)
 
@@ -63,7 +58,7 @@ class ArchiveBucket:
         self._root = root
         self.stats = Stats()
         self._lock = threading.Lock()
-        self._found: tuple[dict[int, str], list[Path]] | None = None
+        self._found: _Index | None = None
         self._said: dict[int, Listed] | None = None
         self._opened = _Recent()
 
@@ -76,7 +71,7 @@ class ArchiveBucket:
         name = match[3] or f"{article_id(pmcid, 1)}.json"
         article = self._article(pmcid)
         if name == f"{article_id(pmcid, 1)}.json":
-            data = _record(pmcid, article, self._lists().get(pmcid, Listed()))
+            data = metadata_json(pmcid, article, self._lists().get(pmcid, Listed()))
             found = hashlib.md5(data, usedforsecurity=False).hexdigest()
         elif name in article.files:
             file = article.files[name]
@@ -117,17 +112,19 @@ class ArchiveBucket:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _packages(self) -> dict[int, str]:
+    def _index(self) -> _Index:
         with self._lock:
             self._found = self._found or _find(self._root)
-            return self._found[0]
+            return self._found
+
+    def _packages(self) -> dict[int, str]:
+        return self._index()[0]
 
     def _lists(self) -> dict[int, Listed]:
-        packages = self._packages()
+        packages, lists = self._index()
         with self._lock:
             if self._said is None:
-                assert self._found
-                self._said = read_lists(self._found[1], packages)
+                self._said = read_lists(lists, packages)
             return self._said
 
     def _entry(self, key: str, pmcid: int) -> Entry | None:
@@ -142,8 +139,8 @@ class ArchiveBucket:
         changed = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
         return Entry(key, stat.st_size, etag, changed)
 
-    def _article(self, pmcid: int) -> _Article:
-        return self._opened.get(pmcid, lambda: _Article.of(pmcid, self._read(pmcid, _is_wanted, KEPT_FILE)))
+    def _article(self, pmcid: int) -> PackedArticle:
+        return self._opened.get(pmcid, lambda: arranged(pmcid, self._read(pmcid, _is_wanted, KEPT_FILE)))
 
     def _bytes(self, pmcid: int, file: File) -> bytes:
         """The file's bytes; the package is read once more for one that no stage asks for, or a very large one."""
@@ -168,30 +165,34 @@ class ArchiveBucket:
         return files
 
 
-def _find(root: Path) -> tuple[dict[int, str], list[Path]]:
-    """The package of each PMCID, and the file lists; also a list that lies beside a folder `oa_package`."""
+def _find(root: Path) -> _Index:
+    """What lies below the folder; a file list may also lie beside a folder `oa_package`."""
     found: dict[int, str] = {}
     lists = [path for path in root.parent.iterdir() if NAME.fullmatch(path.name)] if root.name == "oa_package" else []
-    several: list[int] = []
+    several: set[int] = set()
     for folder, _, names in os.walk(root, onerror=_unreadable):
         for name in names:
+            path = f"{folder}/{name}"
             if match := _PACKAGE.fullmatch(name):
-                pmcid, path = int(match[1]), os.path.join(folder, name)  # noqa: PTH118 (a string takes a fifth of a Path's room)
+                pmcid = int(match[1])
                 if pmcid in found:
-                    several.append(pmcid)
+                    several.add(pmcid)
                     path = max(found[pmcid], path, key=_age)
                 found[pmcid] = path
             elif NAME.fullmatch(name):
-                lists.append(Path(folder, name))
+                lists.append(Path(path))
     if several:
         _log.warning("%d article(s) have more than one package, such as PMC%d; the one changed last is taken.",
-                     len(set(several)), min(several))
+                     len(several), min(several))
     return found, sorted(lists)
 
 
 def _age(path: str) -> tuple[float, str]:
     """Orders packages of one article by their time, and by path where that is the same."""
-    return (Path(path).stat().st_mtime if Path(path).exists() else 0.0, path)
+    try:
+        return (Path(path).stat().st_mtime, path)
+    except OSError:
+        return (0.0, path)
 
 
 def _unreadable(error: OSError) -> None:
@@ -203,52 +204,15 @@ def _is_wanted(name: str) -> bool:
     return is_raster(name) or name.lower().endswith(".nxml")
 
 
-@dataclass(frozen=True)
-class _Article:
-    """The files of a package by the name that they have in the bucket, and which of them are the article's media."""
-
-    files: dict[str, File]
-    media: list[str]
-
-    @classmethod
-    def of(cls, pmcid: int, files: dict[str, File]) -> _Article:
-        """Raises UnitLost xml-missing, or package-damaged for several XMLs."""
-        name = article_id(pmcid, 1)
-        xmls = [one for one in files if one.lower().endswith(".nxml")]
-        if not xmls:
-            raise UnitLost("xml-missing", f"the package of PMC{pmcid} has no .nxml")
-        if len(xmls) > 1:
-            raise UnitLost("package-damaged", f"the package of PMC{pmcid} has {len(xmls)} .nxml files")
-        stem = xmls[0][:-len(".nxml")].casefold()
-        pdf = next((one for one in files if one.casefold() == f"{stem}.pdf"), None)
-        own = {f"{name}.xml": files[xmls[0]]} | ({f"{name}.pdf": files[pdf]} if pdf else {})
-        pictures = {one.casefold() for one in files}
-        media = sorted(
-            one for one in files
-            if one not in (xmls[0], pdf, *own) and not _is_thumbnail(one.casefold(), pictures)
-        )
-        return cls({one: files[one] for one in media} | own, media)
-
-    @property
-    def weight(self) -> int:
-        """Bytes held in memory, roughly."""
-        return sum(_FILE + len(file.data or b"") for file in self.files.values())
-
-
-def _is_thumbnail(name: str, names: set[str]) -> bool:
-    stem, _, extension = name.rpartition(".")
-    return extension == "gif" and not names.isdisjoint({f"{stem}.jpg", f"{stem}.jpeg"})
-
-
 class _Recent:
     """The packages opened last, of at most KEPT bytes, each opened once however many threads ask for it at a time."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._held: OrderedDict[int, Future[_Article]] = OrderedDict()
+        self._held: OrderedDict[int, Future[PackedArticle]] = OrderedDict()
         self._weight = 0
 
-    def get(self, pmcid: int, load: Callable[[], _Article]) -> _Article:
+    def get(self, pmcid: int, load: Callable[[], PackedArticle]) -> PackedArticle:
         """The article of that PMCID; what `load` raises is raised and not kept."""
         with self._lock:
             future = self._held.get(pmcid)
@@ -277,73 +241,3 @@ class _Recent:
                 if oldest is None:
                     return
                 self._weight -= self._held.pop(oldest).result().weight
-
-
-# --- the JSON ----------------------------------------------------------------------------------------------------
-
-_MANUSCRIPT = re.compile(r"(NIHMS|NIHPA|HHSPA|EMS|UKMS)[0-9]+", re.IGNORECASE)
-"""Ids of author manuscripts (https://pmc.ncbi.nlm.nih.gov/about/authorms/)."""
-
-
-def _record(pmcid: int, article: _Article, listed: Listed) -> bytes:
-    """The JSON as PMC's bucket would have it; the same bytes for the same package and list. Raises UnitLost."""
-    name = article_id(pmcid, 1)
-    xml = article.files[f"{name}.xml"]
-    if xml.data is None:
-        raise UnitLost("package-too-large", f"{xml.name} has {xml.size} bytes")
-    root = next(parse_tree(xml.data).iter("{*}article"), None)
-    if root is None:
-        raise UnitLost("xml-not-jats", f"no JATS article in {xml.name}")
-    front = read_front(root)
-    if front.pmcid not in (None, f"PMC{pmcid}"):
-        raise UnitLost("package-damaged", f"the package of PMC{pmcid} has the XML of {front.pmcid}")
-    manuscript = _manuscript_id(root)
-    license_ = license_of(listed.license)
-
-    def url(file: str) -> str:
-        return f"s3://{BUCKET}/{name}/{file}?md5={article.files[file].md5}"
-
-    record: dict[str, Any] = {
-        "pmcid": f"PMC{pmcid}",
-        "version": 1,
-        "pmid": listed.pmid or front.pmid,
-        "doi": front.doi,
-        "mid": manuscript,
-        "title": front.title,
-        "citation": listed.citation or " ".join(f"{part}." for part in (front.journal, front.year) if part),
-        "is_pmc_openaccess": True,
-        "is_manuscript": manuscript is not None or _states(root, "pmc-prop-manuscript"),
-        "is_historical_ocr": front.is_scanned,
-        "is_retracted": bool(listed.retracted) or _is_retracted(root),
-        "license_code": (license_.code if license_ else None) if listed.license else front.license_code,
-    }
-    if f"{name}.pdf" in article.files:
-        record["pdf_url"] = url(f"{name}.pdf")
-    record["xml_url"] = url(f"{name}.xml")
-    record["media_urls"] = [url(file) for file in article.media]
-    return (json.dumps(record, ensure_ascii=False) + "\n").encode("utf-8", "replace")
-
-
-def _meta(root: Element, name: str) -> Iterator[Element]:
-    """Elements of that name in the article's own front matter."""
-    found: Iterator[Element] = root.iterfind(f"{{*}}front/{{*}}article-meta//{{*}}{name}")
-    return found
-
-
-def _manuscript_id(root: Element) -> str | None:
-    numbers = ((one.text or "").strip() for one in _meta(root, "article-id")
-               if (one.get("pub-id-type") or "").startswith("manuscript"))
-    return next((number for number in numbers if _MANUSCRIPT.fullmatch(number)), None)
-
-
-def _states(root: Element, name: str) -> bool:
-    """Whether a property that PMC adds says yes."""
-    return any(one.findtext("{*}meta-name") == name and one.findtext("{*}meta-value") in ("yes", "true", "1")
-               for one in _meta(root, "custom-meta"))
-
-
-def _is_retracted(root: Element) -> bool:
-    """Whether the article is a retracted one, not the notice of another's retraction (`retracted-article` there)."""
-    kind = root.get("article-type")
-    forward = any(one.get("related-article-type") == "retraction-forward" for one in _meta(root, "related-article"))
-    return kind == "retracted-article" or (forward and kind != "retraction")

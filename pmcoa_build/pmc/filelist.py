@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -23,7 +24,7 @@ NAME = re.compile(r".*file_?list\.(csv|txt)", re.IGNORECASE)
 _UNTITLED = ["file", "articlecitation", "accession", "pmid", "license"]
 _IS_UNTITLED = re.compile(r"\d{4}-\d\d-\d\d|[^\t]*\t[^\t]*\tPMC\d")
 _TITLES = ("accession", "lastupdated", "license", "retracted", "pmid", "articlecitation")
-_BLOCK = 8 << 20
+_BLOCK = 1 << 20
 
 
 class Listed(NamedTuple):
@@ -41,12 +42,14 @@ def read_lists(paths: Iterable[Path], wanted: Iterable[int]) -> dict[int, Listed
     Rows that cannot be read are left out. Raises UsageError for a file that is no such list.
     """
     ids = pa.array(wanted, pa.int64())
-    rows = [row for path in paths for row in _rows(path, ids)]
-    found: dict[int, Listed] = {}
-    for _, pmcid, listed in sorted(rows, key=lambda row: row[0]):
-        before = found.get(pmcid, Listed())
-        found[pmcid] = Listed._make(old if new is None else new for old, new in zip(before, listed, strict=True))
-    return found
+    found: dict[int, tuple[str, Listed]] = {}
+    for path in paths:
+        for updated, pmcid, listed in _rows(path, ids):
+            last, before = found.get(pmcid, ("", listed))
+            older, newer = (before, listed) if updated >= last else (listed, before)
+            merged = Listed._make(old if new is None else new for old, new in zip(older, newer, strict=True))
+            found[pmcid] = (max(updated, last), merged)
+    return {pmcid: listed for pmcid, (_, listed) in found.items()}
 
 
 def _rows(path: Path, ids: pa.Array) -> Iterator[tuple[str, int, Listed]]:
@@ -92,7 +95,7 @@ def _wanted(batch: pa.RecordBatch, ids: pa.Array) -> Iterator[tuple[str, int, Li
         text = {title: (value or b"").decode("utf-8", "replace").strip() for title, value in row.items()}
         pmid = re.search("[1-9][0-9]{0,17}", text["pmid"]) if "pmid" in text else None
         yield text.get("lastupdated", ""), pmcid, Listed(
-            text["license"] or None,
+            sys.intern(text["license"]) or None,
             {"yes": True, "no": False}.get(text.get("retracted", "").lower()),
             int(pmid[0]) if pmid else None,
             text.get("articlecitation") or None,

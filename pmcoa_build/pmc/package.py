@@ -81,9 +81,11 @@ def _read(file: IO[bytes], keep: Callable[[str], bool], most: int) -> dict[str, 
             if name and name.casefold() not in found:
                 stream.seek(member.offset_data)
                 found[name.casefold()] = _file(stream, name, member.size, keep(name) and member.size <= most)
-    while rest := stream.read(_AT_ONCE):  # to the end, where gzip's checksum stands
+    rest = stream.last  # tarfile takes a header that makes no sense for the end, which is zeros
+    while rest:  # to the end of the file, where gzip's checksum stands
         if rest.strip(b"\0"):
             raise tarfile.ReadError("a member's header cannot be read")
+        rest = stream.read(_AT_ONCE)
     return {one.name: one for one in found.values()}
 
 
@@ -112,21 +114,26 @@ def _file(stream: _Inflated, name: str, size: int, kept: bool) -> File:
 
 
 class _Inflated:
-    """What tarfile needs of a file, over a gzipped one: read forwards only, bounded in all and at a time."""
+    """What tarfile needs of a file, over a gzipped one: read forwards only, bounded in all and at a time.
+
+    `last` is what was read last.
+    """
 
     def __init__(self, file: IO[bytes], ceiling: int) -> None:
         self._gzip, self._at, self._ceiling = gzip.GzipFile(fileobj=file, mode="rb"), 0, ceiling
+        self.last = b""
 
     def tell(self) -> int:
         return self._at
 
     def read(self, size: int) -> bytes:
-        if size > _AT_ONCE:
+        if not 0 <= size <= _AT_ONCE:
             raise UnitLost("package-too-large", f"a header of {size} bytes")
         data = self._gzip.read(size)
         self._at += len(data)
         if self._at > self._ceiling:
             raise UnitLost("package-too-large", f"it inflates to more than {self._ceiling} bytes")
+        self.last = data
         return data
 
     def seek(self, position: int, *_: Any) -> None:
