@@ -89,8 +89,9 @@ def _titles(first: str) -> tuple[list[str], str]:
 
 def _wanted(batch: pa.RecordBatch, ids: pa.Array) -> Iterator[tuple[str, int, Listed]]:
     accessions = pc.extract_regex(batch["accession"], r"^(?:PMC)?(?P<id>[1-9][0-9]{0,8})$")
-    pmcids = accessions.field("id").cast(pa.string()).cast(pa.int64())
-    chosen = pc.is_in(pmcids, ids)
+    readable = accessions.is_valid()
+    pmcids = accessions.filter(readable).field("id").cast(pa.string()).cast(pa.int64())
+    batch, chosen = batch.filter(readable), pc.is_in(pmcids, ids)
     for pmcid, row in zip(pmcids.filter(chosen).to_pylist(), batch.filter(chosen).to_pylist(), strict=True):
         text = {title: (value or b"").decode("utf-8", "replace").strip() for title, value in row.items()}
         pmid = re.search("[1-9][0-9]{0,17}", text["pmid"]) if "pmid" in text else None

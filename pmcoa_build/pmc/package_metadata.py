@@ -48,12 +48,9 @@ def arranged(pmcid: int, files: dict[str, File]) -> PackedArticle:
     stem = xmls[0][:-len(".nxml")].casefold()
     pdf = next((one for one in files if one.casefold() == f"{stem}.pdf"), None)
     own = {f"{name}.xml": files[xmls[0]]} | ({f"{name}.pdf": files[pdf]} if pdf else {})
-    pictures = {one.casefold() for one in files}
-    media = sorted(
-        one for one in files
-        if one not in (xmls[0], pdf, *own) and not _is_thumbnail(one.casefold(), pictures)
-    )
-    return PackedArticle(files | own, media)
+    others = {one: file for one, file in files.items() if one not in (xmls[0], pdf, *own)}
+    names = {one.casefold() for one in others}
+    return PackedArticle(others | own, sorted(one for one in others if not _is_thumbnail(one.casefold(), names)))
 
 
 def _is_thumbnail(name: str, names: set[str]) -> bool:

@@ -27,7 +27,7 @@ def package(path: Path, files: dict[str, bytes], *, folder: str | None = None) -
     return path
 
 
-def pack_bucket(bucket: Path, out: Path, *, listed: bool = True) -> list[str]:
+def pack_bucket(bucket: Path, out: Path) -> list[str]:
     """A package of each article that can be one, and `oa_file_list.csv`; gives the PMCIDs.
 
     Left out: what PMC never packed (articles for text mining only, which are not in the open-access subset), versions
@@ -54,9 +54,8 @@ def pack_bucket(bucket: Path, out: Path, *, listed: bool = True) -> list[str]:
                 files[f"{file.stem}.gif"] = THUMBNAIL
         where = f"oa_package/{number % 7:02x}/{number % 5:02x}/{pmcid}.tar.gz"
         package(out / where, files)
-        lines.append(f'{where},"{record["citation"]}",{pmcid},2026-03-06 21:31:45,{record["pmid"] or ""},'
+        lines.append(f'{where},"{record.get("citation", "")}",{pmcid},2026-03-06 21:31:45,{record["pmid"] or ""},'
                      f'{record["license_code"] or "NO-CC CODE"},{"yes" if record["is_retracted"] else "no"}\n')
         packed.append(pmcid)
-    if listed:
-        (out / "oa_file_list.csv").write_text("".join(lines), "utf-8")
+    (out / "oa_file_list.csv").write_text("".join(lines), "utf-8")
     return packed
