@@ -30,8 +30,8 @@ from pmcoa_build.pmc.media import is_raster
 from pmcoa_build.pmc.package import File, read_package
 from pmcoa_build.pmc.package_metadata import PackedArticle, arranged, metadata_json
 
-KEPT_FILE, KEPT = 64 << 20, 256 << 20
-"""Bytes: of the largest file that is kept when a package is opened, and of what the packages opened last may keep."""
+KEPT_PACKAGE, KEPT = 128 << 20, 256 << 20
+"""Bytes kept of a package when it is opened, and of all the packages opened last."""
 
 _PACKAGE = re.compile(r"PMC([1-9][0-9]{0,8})\.(?:tar\.gz|tgz)", re.IGNORECASE)
 _KEY = re.compile(r"metadata/PMC([1-9][0-9]{0,8})\.1\.json|PMC([1-9][0-9]{0,8})\.1/([^/]+)")
@@ -68,16 +68,13 @@ class ArchiveBucket:
         pmcid = int(match[1] or match[2]) if match else 0
         if match is None or pmcid not in self._packages():
             raise UnitLost("http-404", f"no package has {key}")
-        name = match[3] or f"{article_id(pmcid, 1)}.json"
-        article = self._article(pmcid)
-        if name == f"{article_id(pmcid, 1)}.json":
-            data = metadata_json(pmcid, article, self._lists().get(pmcid, Listed()))
-            found = hashlib.md5(data, usedforsecurity=False).hexdigest()
-        elif name in article.files:
-            file = article.files[name]
-            data, found = self._bytes(pmcid, file), file.md5
-        else:
+        json_name = f"{article_id(pmcid, 1)}.json"
+        name = match[3] or json_name
+        files = self._article(pmcid).files
+        if name != json_name and name not in files:
             raise UnitLost("http-404", f"no file {name} in the package of PMC{pmcid}")
+        data = self._json(pmcid) if name == json_name else self._bytes(pmcid, files[name])
+        found = files[name].md5 if name in files else hashlib.md5(data, usedforsecurity=False).hexdigest()
         if md5 not in (None, found):
             raise UnitLost("md5-mismatch", f"{len(data)} bytes with MD5 {found}, not {md5}")
         return data
@@ -140,10 +137,15 @@ class ArchiveBucket:
         return Entry(key, stat.st_size, etag, changed)
 
     def _article(self, pmcid: int) -> PackedArticle:
-        return self._opened.get(pmcid, lambda: arranged(pmcid, self._read(pmcid, _is_wanted, KEPT_FILE)))
+        return self._opened.get(pmcid, lambda: arranged(pmcid, self._read(pmcid, _is_wanted, KEPT_PACKAGE)))
+
+    def _json(self, pmcid: int) -> bytes:
+        article = self._article(pmcid)
+        xml = self._bytes(pmcid, article.files[f"{article_id(pmcid, 1)}.xml"])
+        return metadata_json(pmcid, article, xml, self._lists().get(pmcid, Listed()))
 
     def _bytes(self, pmcid: int, file: File) -> bytes:
-        """The file's bytes; the package is read once more for one that no stage asks for, or a very large one."""
+        """The file's bytes; the package is read once more for one that no stage asks for, or that did not fit."""
         if file.data is not None:
             return file.data
         again = self._read(pmcid, lambda name: name == file.name, MAX_BODY).get(file.name)

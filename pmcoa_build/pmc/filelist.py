@@ -41,7 +41,7 @@ def read_lists(paths: Iterable[Path], wanted: Iterable[int]) -> dict[int, Listed
 
     Rows that cannot be read are left out. Raises UsageError for a file that is no such list.
     """
-    ids = pa.array(wanted, pa.int64())
+    ids = pa.array(list(wanted), pa.int64())
     found: dict[int, tuple[str, Listed]] = {}
     for path in paths:
         for updated, pmcid, listed in _rows(path, ids):

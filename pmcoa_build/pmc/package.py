@@ -43,8 +43,9 @@ class File:
 
 
 def read_package(path: Path, keep: Callable[[str], bool], most: int = MAX_BODY) -> dict[str, File]:
-    """The files of a package by name, in its order, with the bytes of those that `keep` names of at most `most` bytes.
+    """The files of a package by name, in its order, with the bytes of those that `keep` names, as far as `most` goes.
 
+    `most` is in bytes of all that is kept: a file that would exceed it is not kept.
     Names that are not safe are left out, and so is the second of two that are equal ignoring case. Raises UnitLost:
     name-unsafe (members with `..`, absolute names, links, devices), package-damaged, package-too-large, http-404,
     http-403, connection.
@@ -80,7 +81,9 @@ def _read(file: IO[bytes], keep: Callable[[str], bool], most: int) -> dict[str, 
             name = _name(member)
             if name and name.casefold() not in found:
                 stream.seek(member.offset_data)
-                found[name.casefold()] = _file(stream, name, member.size, keep(name) and member.size <= most)
+                kept = keep(name) and member.size <= most
+                found[name.casefold()] = _file(stream, name, member.size, kept)
+                most -= member.size if kept else 0
     rest = stream.last  # tarfile takes a header that makes no sense for the end, which is zeros
     while rest:  # to the end of the file, where gzip's checksum stands
         if rest.strip(b"\0"):

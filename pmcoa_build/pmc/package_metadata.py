@@ -48,7 +48,7 @@ def arranged(pmcid: int, files: dict[str, File]) -> PackedArticle:
     stem = xmls[0][:-len(".nxml")].casefold()
     pdf = next((one for one in files if one.casefold() == f"{stem}.pdf"), None)
     own = {f"{name}.xml": files[xmls[0]]} | ({f"{name}.pdf": files[pdf]} if pdf else {})
-    others = {one: file for one, file in files.items() if one not in (xmls[0], pdf, *own)}
+    others = {one: file for one, file in files.items() if one not in (xmls[0], pdf, *own, f"{name}.json")}
     names = {one.casefold() for one in others}
     return PackedArticle(others | own, sorted(one for one in others if not _is_thumbnail(one.casefold(), names)))
 
@@ -62,15 +62,15 @@ _MANUSCRIPT = b"<?properties manuscript?>"
 """What PMC wrote into the XML of author manuscripts."""
 
 
-def metadata_json(pmcid: int, article: PackedArticle, listed: Listed) -> bytes:
-    """The JSON as PMC's bucket would have it; the same bytes for the same package and list. Raises UnitLost."""
+def metadata_json(pmcid: int, article: PackedArticle, xml: bytes, listed: Listed) -> bytes:
+    """The JSON as PMC's bucket would have it; the same bytes for the same package and list.
+
+    Raises UnitLost: xml-empty, xml-malformed, xml-entity, xml-not-jats, package-damaged (another article's XML).
+    """
     name = article_id(pmcid, 1)
-    xml = article.files[f"{name}.xml"]
-    if xml.data is None:
-        raise UnitLost("package-too-large", f"{xml.name} has {xml.size} bytes")
-    root = next(parse_tree(xml.data).iter("{*}article"), None)
+    root = next(parse_tree(xml).iter("{*}article"), None)
     if root is None:
-        raise UnitLost("xml-not-jats", f"no JATS article in {xml.name}")
+        raise UnitLost("xml-not-jats", f"no JATS article in the package of PMC{pmcid}")
     front = read_front(root)
     if front.pmcid not in (None, f"PMC{pmcid}"):
         raise UnitLost("package-damaged", f"the package of PMC{pmcid} has the XML of {front.pmcid}")
@@ -89,7 +89,7 @@ def metadata_json(pmcid: int, article: PackedArticle, listed: Listed) -> bytes:
         "title": front.title,
         "citation": listed.citation or " ".join(f"{part}." for part in (front.journal, front.year) if part),
         "is_pmc_openaccess": True,
-        "is_manuscript": bool(mid) or _MANUSCRIPT in xml.data or _states(root, "pmc-prop-manuscript"),
+        "is_manuscript": bool(mid) or _MANUSCRIPT in xml or _states(root, "pmc-prop-manuscript"),
         "is_historical_ocr": front.is_scanned,
         "is_retracted": bool(listed.retracted) or _is_retracted(root),
         "license_code": (license_.code if license_ else None) if listed.license else front.license_code,

@@ -207,13 +207,13 @@ def test_what_is_kept_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     bucket.get(first)
     assert bucket.stats.requests == 9
     monkeypatch.setattr(module, "KEPT", 1)
-    monkeypatch.setattr(module, "KEPT_FILE", 3000)  # the XML, not the image
-    bucket.get("PMC3.1/PMC3.1.xml")
-    assert bucket.get("PMC3.1/bcr-3-1-055-1.jpg") == JPG
+    monkeypatch.setattr(module, "KEPT_PACKAGE", 3000)  # the XML, not the image
+    for key, data in {"PMC3.1/PMC3.1.xml": xml(3), "PMC3.1/bcr-3-1-055-1.jpg": JPG}.items():
+        assert bucket.get(key) == data
+    monkeypatch.setattr(module, "KEPT_PACKAGE", 0)
+    assert parse_metadata(bucket.get("metadata/PMC4.1.json")).pmcid == 4
     monkeypatch.setattr(module, "MAX_BODY", 4000)
     assert lost(bucket, "PMC4.1/bcr-3-1-055-1.jpg") == "package-too-large"
-    monkeypatch.setattr(module, "KEPT_FILE", 30)
-    assert lost(opened(tmp_path), "metadata/PMC5.1.json") == "package-too-large"
 
 
 def test_a_broken_package_is_read_anew_when_it_is_asked_for_again(folder: Path) -> None:
