@@ -15,6 +15,7 @@ from pmcoa_build.engine.runner import Options, Run, Stop, Summary, run_step, wor
 from pmcoa_build.engine.stage import Stage
 from pmcoa_build.errors import RunFailed, UsageError
 from stages import report as reports
+from stages.estimate import estimate_text, outcome_text, save_forecast
 from stages.pipeline import NAMES, pipeline
 
 Add = Callable[[argparse.ArgumentParser], None]
@@ -53,6 +54,8 @@ def run(names: Sequence[str], options: argparse.Namespace) -> int:
         working = Run(steps, spec, state, chosen, stop)
         for step in steps:
             if step.name in names:
+                if step.name == "articles" and not chosen.dry_run:
+                    save_forecast(state, spec)
                 summary = run_step(working, step)
                 print(_line(summary, dry=chosen.dry_run), flush=True)
                 if step.name == "media" and summary.committed:
@@ -162,23 +165,29 @@ def gc(options: argparse.Namespace) -> int:
 
 
 def report(options: argparse.Namespace) -> int:
-    """The funnel: articles, figures, panels, pairs, and every reason for a loss."""
+    """The funnel with every reason for a loss, what was asked of the source beside the forecast, the last changes."""
+    from stages.changes import last_changes_text
+
     state = states.of(specs.load(options.spec, options.overrides))
     states.check_identity(state)
-    print(reports.funnel_text(state) + "\n\n" + reports.scores_text(state))
+    pairs = sum(record["output"]["rows"] for record in state.records("shards").values())
+    parts = [reports.funnel_text(state), outcome_text(state, pairs), last_changes_text(state),
+             reports.scores_text(state)]
+    print("\n\n".join(part for part in parts if part))
     return 0
 
 
 def estimate(options: argparse.Namespace) -> int:
     """Requests, bytes, hours and disk that a build will take; fetches nothing but the inventory."""
-    from stages.estimate import estimate_text
-
     spec = specs.load(options.spec, options.overrides)
+    like = specs.load(options.like) if options.like else None
+    if like and not states.of(like).records("articles"):
+        raise UsageError(f"The build {like.build.name} has measured nothing yet: crawl it first, or leave --like out.")
     state, steps = states.of(spec), pipeline()
     states.create(state)
     with states.locked(state), Stop().installed() as stop:
         run_step(Run(steps, spec, state, Options(progress="off"), stop), steps[0])
-    print(estimate_text(state, spec))
+    print(estimate_text(state, spec, (states.of(like), like) if like else None))
     return 0
 
 
@@ -217,6 +226,11 @@ def _with_originals(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--originals", action="store_true", help="free fetched images once their panels are cut")
 
 
+def _with_like(parser: argparse.ArgumentParser) -> None:
+    spec_options(parser)
+    parser.add_argument("--like", default="", metavar="SPEC", help="go by what the build of this spec has measured")
+
+
 def _with_dates(parser: argparse.ArgumentParser) -> None:
     spec_options(parser)
     parser.add_argument("old", metavar="A", help="date of a snapshot, such as 2026-09-01")
@@ -231,6 +245,6 @@ COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], Add]] = {
     "verify": (verify, spec_options),
     "gc": (gc, _with_originals),
     "report": (report, spec_options),
-    "estimate": (estimate, spec_options),
+    "estimate": (estimate, _with_like),
     "diff": (diff, _with_dates),
 }

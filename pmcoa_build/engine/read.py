@@ -163,13 +163,14 @@ class Previous:
             self._file.close()
 
 
-def memos(ledger: Path, units: Collection[str]) -> dict[str, bytes]:
-    """Unit -> what its stage keeps of it for the next time (b"" if nothing), of the units asked for that are there."""
+def memos(ledger: Path, units: Collection[str] | None = None) -> dict[str, bytes]:
+    """Unit -> what its stage keeps of it for the next time (b"" if nothing); of some units, or of all."""
     with reading(ledger), pq.ParquetFile(ledger, page_checksum_verification=True) as file:
         table = file.read(columns=[name for name in ("unit", "memo") if name in file.schema_arrow.names])
     if "memo" not in table.column_names:
         return {}
-    table = table.filter(pc.is_in(table["unit"], pa.array(sorted(units), pa.string())))
+    if units is not None:
+        table = table.filter(pc.is_in(table["unit"], pa.array(sorted(units), pa.string())))
     return {row["unit"]: row["memo"] or b"" for row in table.to_pylist()}
 
 
