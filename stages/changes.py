@@ -28,7 +28,7 @@ def between(state: State, old: str, new: str) -> dict[str, list[str]]:
     How a listed version changed shows its JSON, where this build has read both states of it. Raises UsageError for a
     date of which no snapshot is kept.
     """
-    before, after = _inventory(state, old), _inventory(state, new)
+    before, after = (read_file(_inventory(state, date)[1], columns=_COLUMNS) for date in (old, new))
     found = diff(before, after)
     held = pc.is_in(found.new["pmcid"], pc.unique(before["pmcid"]))
     kinds = {
@@ -43,7 +43,8 @@ def between(state: State, old: str, new: str) -> dict[str, list[str]]:
 def changes_text(state: State, old: str, new: str) -> str:
     """The changes as text: a line a kind, then the first articles of it."""
     found = between(state, old, new)
-    lines = [f"Changes from {old} to {new}:" if found else f"Nothing changed from {old} to {new}."]
+    span = f"from {_inventory(state, old)[0]} to {_inventory(state, new)[0]}"
+    lines = [f"Changes {span}:" if found else f"Nothing changed {span}."]
     for kind, articles in found.items():
         more = [f"    … and {len(articles) - _SHOWN:,} more"] if len(articles) > _SHOWN else []
         lines += [f"  {kind}: {len(articles):,}", *(f"    {article}" for article in articles[:_SHOWN]), *more]
@@ -85,11 +86,12 @@ def _seen(state: State, pmcids: Iterable[int]) -> dict[str, known.Seen]:
     return seen
 
 
-def _inventory(state: State, date: str) -> pa.Table:
+def _inventory(state: State, date: str) -> tuple[str, Path]:
+    """Name and file of the snapshot of a date, or of that name."""
     paths = {_name(path): path for path in sorted((state.out / "snapshot").glob("inventory-*.parquet"))}
     for name, path in paths.items():
         if name == date or name.startswith(f"{date}T"):
-            return read_file(path, columns=_COLUMNS)
+            return name, path
     raise UsageError(f"This build has kept no snapshot {date!r}; it has: {', '.join(paths) or 'none'}.")
 
 
