@@ -8,9 +8,9 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -207,10 +207,18 @@ def _ordered(one: Callable[[Unit, bytes], Done], units: list[tuple[Unit, bytes]]
     if at_once <= 1:
         yield from (one(unit, print_) for unit, print_ in units)
         return
+    flying: deque[Future[Done]] = deque()
     with ThreadPoolExecutor(at_once) as pool:
-        window = at_once * 4
-        for first in range(0, len(units), window):
-            yield from pool.map(lambda pair: one(*pair), units[first : first + window])
+        try:
+            for unit, print_ in units:
+                flying.append(pool.submit(one, unit, print_))
+                if len(flying) == at_once * 4:  # so far ahead of the one that is waited for, and no further
+                    yield flying.popleft().result()
+            while flying:
+                yield flying.popleft().result()
+        finally:
+            for future in flying:
+                future.cancel()
 
 
 def _due_again(entry: Row, retry: frozenset[str]) -> bool:
