@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
@@ -19,8 +21,9 @@ from pmcoa_build.engine.files import atomic
 from pmcoa_build.engine.read import read_file
 from pmcoa_build.engine.stage import Row, Task, TaskContext, TaskOutput
 from pmcoa_build.errors import RunFailed
-from pmcoa_build.pmc.inventory import read_inventory, resolve
+from pmcoa_build.pmc.inventory import fingerprint, read_inventory, resolve
 from pmcoa_build.pmc.select import block_hashes, select
+from pmcoa_build.pmc.snapshot_file import chosen_rows, write_rows
 from pmcoa_build.spec import Spec
 from stages.source import open_source
 
@@ -30,33 +33,32 @@ BLOCKS = pa.schema([
 ])
 
 
-ALL = (0, 2**31)
-"""Bounds of one block with every PMCID."""
-
-
 def run(context: TaskContext) -> TaskOutput:
     """Pin a snapshot, select from it, cut blocks."""
     spec, previous = context.spec, (context.previous or {}).get("facts", {})
     folder, inventory = _pinned(previous, context) or _newest(context)
-    everything = read_file(inventory)
-    selected, left_out = select(everything, spec.select, _queried(spec))
-    if not selected.num_rows:
+    everything = read_file(inventory, columns=["pmcid", "last_modified"])
+    chosen, left_out = select(everything, spec.select, _queried(spec))
+    selected = int(chosen.sum())
+    if not selected:
         raise RunFailed(
             f"None of the {everything.num_rows:,} article versions of snapshot {folder} is selected: loosen [select]."
         )
-    table = inventory
-    if selected.num_rows < everything.num_rows:
-        [(_, digest)] = block_hashes(selected, ALL)
-        table = context.out / "snapshot" / f"selected-{folder}-{digest[:12]}.parquet"
-        _save(table, selected)
-    blocks = _blocks(selected, _bounds(context))
-    cut = context.out / "snapshot" / f"blocks-{hashlib.sha256(str(blocks).encode()).hexdigest()[:12]}.parquet"
-    _save(cut, pa.Table.from_pylist(blocks, schema=BLOCKS))
+    bounds = boundaries(everything["pmcid"].to_numpy()[chosen], _bounds(context), block_size(selected))
+    blocks = _blocks(chosen_rows(inventory, chosen, ["article", "pmcid", "etag"]), bounds)
+    digest = hashlib.sha256(str(blocks).encode()).hexdigest()[:12]
+    table, cut = inventory, context.out / "snapshot" / f"blocks-{digest}.parquet"
+    if selected < everything.num_rows:
+        table = context.out / "snapshot" / f"selected-{folder}-{digest}.parquet"
+        _save(table, chosen_rows(inventory, chosen))
+    with atomic(cut) as temporary:
+        rows = pa.Table.from_pylist(blocks, schema=BLOCKS)
+        pq.write_table(rows, temporary, compression="zstd", write_page_checksum=True)
     facts = {
         "folder": folder, "date": folder[:10], "url": spec.source.url, "inventory": _relative(inventory, context.out),
         "blocks": _relative(cut, context.out), "inventory_rows": everything.num_rows, "left_out": left_out,
     }
-    counts = {"in": selected.num_rows, "done": selected.num_rows, "filtered": {}, "dead": {}}
+    counts = {"in": selected, "done": selected, "filtered": {}, "dead": {}}
     return TaskOutput(files=[inventory, cut], facts=facts, table=table, counts=counts)
 
 
@@ -80,14 +82,13 @@ def _queried(spec: Spec) -> frozenset[int] | None:
 
 
 def _newest(context: TaskContext) -> tuple[str, Path]:
-    """Read the inventory that the spec names, into a file named by its content (the file of an older one stays)."""
+    """Read the inventory that the spec names, unless its file is there already (the file of an older one stays)."""
     with open_source(context.spec) as source:
         folder = resolve(source.bucket, context.spec.source.snapshot)
-        table = read_inventory(source.bucket, folder)
-    [(_, digest)] = block_hashes(table, ALL)
-    path = context.out / "snapshot" / f"inventory-{folder}-{digest[:12]}.parquet"
-    if not path.exists():
-        _save(path, table)
+        name = f"inventory-{folder}-{fingerprint(source.bucket, folder)}.parquet"
+        path = context.out / "snapshot" / name
+        if not path.exists():
+            _save(path, read_inventory(source.bucket, folder))
     return folder, path
 
 
@@ -101,18 +102,16 @@ def _bounds(context: TaskContext) -> list[int]:
     return [row["lower"] for row in rows] + [rows[-1]["upper"]]
 
 
-def _blocks(selected: pa.Table, previous: list[int]) -> list[Row]:
-    pmcids = selected["pmcid"].to_numpy().astype("int64")
-    bounds = boundaries(pmcids, previous, block_size(len(pmcids)))
+def _blocks(pieces: Iterable[pa.Table], bounds: Sequence[int]) -> list[Row]:
     return [
         {"block": block_name(lower), "by": "pmcid", "lower": lower, "upper": upper, "rows": rows, "hash": digest}
-        for (rows, digest), lower, upper in zip(block_hashes(selected, bounds), bounds, bounds[1:], strict=False)
+        for (rows, digest), (lower, upper) in zip(block_hashes(pieces, bounds), pairwise(bounds), strict=True)
     ]
 
 
-def _save(path: Path, table: pa.Table) -> None:
+def _save(path: Path, pieces: Iterable[pa.Table | pa.RecordBatch]) -> None:
     with atomic(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd", row_group_size=64 * 1024, write_page_checksum=True)
+        write_rows(temporary, pieces)
 
 
 def _relative(path: Path, out: Path) -> str:
