@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -23,7 +24,7 @@ from pmcoa_build.engine.stage import Row, Task, TaskContext, TaskOutput
 from pmcoa_build.errors import RunFailed
 from pmcoa_build.pmc.inventory import fingerprint, read_inventory, resolve
 from pmcoa_build.pmc.select import block_hashes, select
-from pmcoa_build.pmc.snapshot_file import chosen_rows, write_rows
+from pmcoa_build.pmc.snapshot_file import read_rows, write_rows
 from pmcoa_build.spec import Spec
 from stages.source import open_source
 
@@ -37,20 +38,21 @@ def run(context: TaskContext) -> TaskOutput:
     """Pin a snapshot, select from it, cut blocks."""
     spec, previous = context.spec, (context.previous or {}).get("facts", {})
     folder, inventory = _pinned(previous, context) or _newest(context)
-    everything = read_file(inventory, columns=["pmcid", "last_modified"])
+    everything = read_file(inventory, columns=["pmcid", *(["last_modified"] if spec.select.since else [])])
     chosen, left_out = select(everything, spec.select, _queried(spec))
     selected = int(chosen.sum())
     if not selected:
         raise RunFailed(
             f"None of the {everything.num_rows:,} article versions of snapshot {folder} is selected: loosen [select]."
         )
-    bounds = boundaries(everything["pmcid"].to_numpy()[chosen], _bounds(context), block_size(selected))
-    blocks = _blocks(chosen_rows(inventory, chosen, ["article", "pmcid", "etag"]), bounds)
-    digest = hashlib.sha256(str(blocks).encode()).hexdigest()[:12]
-    table, cut = inventory, context.out / "snapshot" / f"blocks-{digest}.parquet"
+    table = inventory
     if selected < everything.num_rows:
-        table = context.out / "snapshot" / f"selected-{folder}-{digest}.parquet"
-        _save(table, chosen_rows(inventory, chosen))
+        digest = hashlib.sha256(inventory.name.encode() + np.packbits(chosen).tobytes()).hexdigest()
+        table = context.out / "snapshot" / f"selected-{folder}-{digest[:12]}.parquet"
+        _save(table, read_rows(inventory, chosen=chosen))
+    bounds = boundaries(everything["pmcid"].to_numpy()[chosen], _bounds(context), block_size(selected))
+    blocks = _blocks(table, bounds)
+    cut = context.out / "snapshot" / f"blocks-{hashlib.sha256(str(blocks).encode()).hexdigest()[:12]}.parquet"
     with atomic(cut) as temporary:
         rows = pa.Table.from_pylist(blocks, schema=BLOCKS)
         pq.write_table(rows, temporary, compression="zstd", write_page_checksum=True)
@@ -102,10 +104,11 @@ def _bounds(context: TaskContext) -> list[int]:
     return [row["lower"] for row in rows] + [rows[-1]["upper"]]
 
 
-def _blocks(pieces: Iterable[pa.Table], bounds: Sequence[int]) -> list[Row]:
+def _blocks(table: Path, bounds: Sequence[int]) -> list[Row]:
+    hashes = block_hashes(read_rows(table, ["article", "pmcid", "etag"]), bounds)
     return [
         {"block": block_name(lower), "by": "pmcid", "lower": lower, "upper": upper, "rows": rows, "hash": digest}
-        for (rows, digest), (lower, upper) in zip(block_hashes(pieces, bounds), pairwise(bounds), strict=True)
+        for (rows, digest), (lower, upper) in zip(hashes, pairwise(bounds), strict=True)
     ]
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -26,14 +26,15 @@ def write_rows(path: Path, pieces: Iterable[pa.Table | pa.RecordBatch]) -> None:
             writer.write(piece)
 
 
-def chosen_rows(path: Path, chosen: npt.NDArray[Any], columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-    """The rows for which `chosen` (one boolean a row of the file) is true, a table for each row group that has any."""
+def read_rows(
+    path: Path, columns: Sequence[str] | None = None, chosen: npt.NDArray[np.bool_] | None = None
+) -> Iterator[pa.Table]:
+    """The rows of a file, or those for which `chosen` (one a row) is true: a table for each row group that has any."""
     with pq.ParquetFile(path, page_checksum_verification=True) as file:
         start = 0
         for number in range(file.num_row_groups):
             end = start + file.metadata.row_group(number).num_rows
-            here = chosen[start:end]
+            here = chosen[start:end] if chosen is not None else np.ones(end - start, bool)
             if here.any():
-                rows = file.read_row_group(number, columns=columns)
-                yield rows if here.all() else rows.filter(pa.array(here))
+                yield file.read_row_group(number, columns=columns).filter(pa.array(here))
             start = end

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pmcoa_build.pmc.snapshot_file import chosen_rows, write_rows
+from pmcoa_build.pmc.snapshot_file import read_rows, write_rows
 from pmcoa_build.schema import SNAPSHOT
 
 
@@ -27,8 +27,9 @@ def test_chosen_rows_come_back_as_they_were(tmp_path_factory: pytest.TempPathFac
                                             size: int) -> None:
     path, table = tmp_path_factory.mktemp("file") / "x.parquet", rows(len(chosen))
     write_rows(path, (table.slice(at, size) for at in range(0, len(chosen), size)))
-    pieces = list(chosen_rows(path, np.array(chosen)))
+    pieces = list(read_rows(path, chosen=np.array(chosen)))
     assert all(piece.num_rows for piece in pieces)
+    assert pa.concat_tables(read_rows(path)) == table
     assert pa.concat_tables([SNAPSHOT.empty_table(), *pieces]) == table.filter(pa.array(chosen))
 
 
@@ -39,5 +40,5 @@ def test_a_row_group_a_piece_and_ids_that_say_where_to_look(tmp_path: Path) -> N
     column = SNAPSHOT.get_field_index("pmcid")
     ranges = [meta.row_group(number).column(column).statistics for number in range(meta.num_row_groups)]
     assert [(found.min, found.max) for found in ranges] == [(0, 3), (4, 8)]
-    [piece] = chosen_rows(tmp_path / "x.parquet", np.arange(9) == 5, ["article"])
+    [piece] = read_rows(tmp_path / "x.parquet", ["article"], np.arange(9) == 5)
     assert piece.to_pydict() == {"article": ["PMC5.1"]}
