@@ -8,7 +8,7 @@ import hashlib
 import random
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
+from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
@@ -27,9 +27,14 @@ ROWS, PANELS = 500, 100_000_000
 
 
 def draw(steps: list[Step], spec: Spec, state: State, blocks: int) -> None:
-    """Write logs and files of every step up to `publish`; nothing is due afterwards."""
-    state.folder.mkdir(parents=True)
-    _write(state, steps[0], [_snapshot(steps[0], spec, state, blocks)])
+    """Write logs and files of every step up to `publish`; nothing but a training is due afterwards.
+
+    In a folder `state-new` beside the logs lies that of the first step alone: all else is due by it.
+    """
+    fresh = replace(state, folder=state.folder.with_name(f"{state.folder.name}-new"))
+    for one in (state, fresh):
+        one.folder.mkdir(parents=True)
+        _write(one, steps[0], [_snapshot(steps[0], spec, state, blocks)])
     for step in steps[1:]:
         if step.name == "train":
             break
@@ -59,12 +64,13 @@ def _hex(*parts: object) -> str:
 
 def _snapshot(step: Step, spec: Spec, state: State, blocks: int) -> Any:
     path = state.out / "snapshot" / "blocks-drawn.parquet"
-    path.parent.mkdir(parents=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     lowers = sorted(random.Random(0).sample(range(1, 14_000_000), blocks - 1))
     bounds = [0, *lowers, 14_000_000]
     pq.write_table(pa.Table.from_pylist([
-        {"block": block_name(lower), "by": "pmcid", "lower": lower, "upper": upper, "rows": ROWS, "hash": _hex(lower)[:32]}
-        for lower, upper in zip(bounds, bounds[1:], strict=False)
+        {"block": block_name(lower), "by": "pmcid", "lower": lower, "upper": upper, "rows": ROWS,
+         "hash": _hex(lower)[:32]}
+        for lower, upper in pairwise(bounds)
     ], schema=BLOCKS), path)
     made = {"path": "snapshot/blocks-drawn.parquet", "bytes": path.stat().st_size, "sha256": _hex(path)}
     facts = {"folder": "2026-09-01T01-00Z", "date": "2026-09-01", "url": spec.source.url, "left_out": {},
@@ -98,11 +104,3 @@ def _record(step: Step, due: planning.Due, snapshot: str) -> Any:
 def _file(path: str, size: int) -> Any:
     return {"path": path, "bytes": size, "sha256": _hex(path)}
 
-
-def forget(steps: list[Step], state: State) -> State:
-    """The same build with nothing done beyond the snapshot."""
-    fresh = replace(state, folder=state.folder.with_name(f"{state.folder.name}-new"))
-    fresh.folder.mkdir()
-    name = steps[0].name
-    fresh.log_path(name).write_bytes(state.log_path(name).read_bytes())
-    return fresh

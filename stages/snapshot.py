@@ -49,7 +49,7 @@ def run(context: TaskContext) -> TaskOutput:
     if selected < everything.num_rows:
         digest = hashlib.sha256(inventory.name.encode() + np.packbits(chosen).tobytes()).hexdigest()
         table = context.out / "snapshot" / f"selected-{folder}-{digest[:12]}.parquet"
-        _save(table, read_rows(inventory, chosen=chosen))
+        save(table, read_rows(inventory, chosen=chosen))
     bounds = boundaries(everything["pmcid"].to_numpy()[chosen], _bounds(context), block_size(selected))
     blocks = _blocks(table, bounds)
     cut = context.out / "snapshot" / f"blocks-{hashlib.sha256(str(blocks).encode()).hexdigest()[:12]}.parquet"
@@ -90,7 +90,7 @@ def _newest(context: TaskContext) -> tuple[str, Path]:
         name = f"inventory-{folder}-{fingerprint(source.bucket, folder)}.parquet"
         path = context.out / "snapshot" / name
         if not path.exists():
-            _save(path, read_inventory(source.bucket, folder))
+            save(path, read_inventory(source.bucket, folder))
     return folder, path
 
 
@@ -112,7 +112,8 @@ def _blocks(table: Path, bounds: Sequence[int]) -> list[Row]:
     ]
 
 
-def _save(path: Path, pieces: Iterable[pa.Table | pa.RecordBatch]) -> None:
+def save(path: Path, pieces: Iterable[pa.Table | pa.RecordBatch]) -> None:
+    """Write rows of schema.SNAPSHOT, whole or not at all."""
     with atomic(path) as temporary:
         write_rows(temporary, pieces)
 

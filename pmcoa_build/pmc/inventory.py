@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -36,6 +37,8 @@ _INFLATION, _INFLATION_FREE = 100, 1 << 20
 _BLOCK = 1 << 20
 _AT_ONCE = 2
 """Parts read at the same time; inflating and parsing use a core each."""
+_SPAN = 1 << 17
+"""Rows that `diff` looks at together."""
 _COLUMNS = ("Key", "LastModifiedDate", "ETag")
 
 
@@ -109,16 +112,33 @@ def fingerprint(bucket: Bucket, folder: str) -> str:
 
 
 def diff(old: pa.Table, new: pa.Table) -> Diff:
-    """What changed from one snapshot to another, both as `read_inventory` gives them; compared by ETag."""
-    old_keys, new_keys = _sort_keys(old), _sort_keys(new)
+    """What changed from one snapshot to another, both as `read_inventory` gives them; compared by ETag.
+
+    Worked on in spans of keys that fit into the processor's cache.
+    """
+    keys = _sort_keys(old), _sort_keys(new)
+    cuts = keys[1][_SPAN::_SPAN]
+    edges = [[0, *np.searchsorted(side, cuts).tolist(), len(side)] for side in keys]
+    found: list[list[Array]] = [[], [], []]
+    for (start, end), (new_start, new_end) in zip(*map(itertools.pairwise, edges), strict=True):
+        added, changed, gone = _compared(
+            keys[0][start:end], keys[1][new_start:new_end],
+            old["etag"].slice(start, end - start), new["etag"].slice(new_start, new_end - new_start))
+        for rows, here in zip(found, (added + new_start, changed + new_start, gone + start), strict=True):
+            rows.append(here)
+    added, changed, gone = (pa.array(np.concatenate(rows)) for rows in found)
+    return Diff(new.take(added), new.take(changed), old.take(gone))
+
+
+def _compared(old_keys: Array, new_keys: Array, before: pa.ChunkedArray, after: pa.ChunkedArray) -> list[Array]:
+    """Positions of new rows, of changed ones (both in the newer snapshot) and of removed ones (in the older)."""
     at = np.searchsorted(new_keys, old_keys)
-    inside = np.minimum(at, max(len(new_keys) - 1, 0))
-    both = (new_keys[inside] == old_keys) if len(new_keys) else np.zeros(len(old_keys), bool)
+    both = np.append(new_keys, -1)[at] == old_keys
     is_new = np.ones(len(new_keys), bool)
     is_new[at[both]] = False
-    before, after = old["etag"].filter(pa.array(both)), new["etag"].filter(pa.array(~is_new))
-    differs = pc.not_equal(before, after).to_numpy()
-    return Diff(new.filter(pa.array(is_new)), new.take(pa.array(at[both][differs])), old.filter(pa.array(~both)))
+    same = pc.equal(before.filter(pa.array(both)), after.filter(pa.array(~is_new)))
+    differs = ~same.to_numpy()
+    return [np.flatnonzero(is_new), at[both][differs], np.flatnonzero(~both)]
 
 
 def _sort_keys(table: pa.Table) -> npt.NDArray[np.int64]:
