@@ -32,21 +32,23 @@ def partition(records: Records, spec: Spec) -> list[Partition]:
     source = records.upstream["panels" if spec.shards.level == "panel" else "media"]
     total = sum(record["output"]["bytes"] for record in source.values())
     count = bucket_count(int(total * max(spec.shards.splits)), spec.shards.file_bytes, max(known, default=0))
-    blocks = sorted(source)
+    touching = _touching(sorted(source), count)
     return [
-        Partition(f"{split}-{bucket:05d}-of-{count:05d}", frozenset(_touching(blocks, bucket, count)))
+        Partition(f"{split}-{bucket:05d}-of-{count:05d}", touching[bucket])
         for split in SPLITS for bucket in range(count)
     ]
 
 
-def _touching(blocks: list[str], bucket: int, count: int) -> Iterator[str]:
-    """Blocks whose range of PMCIDs may hold articles of the bucket; the last block has no known end."""
+def _touching(blocks: list[str], count: int) -> list[frozenset[str]]:
+    """For each bucket the blocks whose range of PMCIDs may hold articles of it; the last block has no known end."""
+    found: list[set[str]] = [set() for _ in range(count)]
     for block, following in zip(blocks, [*blocks[1:], ""], strict=True):
         first = int(block) // RANGE
         last = int(following) // RANGE if following else first + 8 * count
-        ranges = range(first, min(last, first + 8 * count) + 1)
-        if len(ranges) > 8 * count or any(bucket_of(number * RANGE, count) == bucket for number in ranges):
-            yield block
+        many = last - first >= 8 * count
+        for bucket in range(count) if many else {bucket_of(n * RANGE, count) for n in range(first, last + 1)}:
+            found[bucket].add(block)
+    return [frozenset(names) for names in found]
 
 
 def units(tables: Tables, spec: Spec, block: str) -> list[Unit]:

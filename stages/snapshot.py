@@ -9,8 +9,11 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -21,8 +24,9 @@ from pmcoa_build.engine.files import atomic
 from pmcoa_build.engine.read import read_file
 from pmcoa_build.engine.stage import Row, Task, TaskContext, TaskOutput
 from pmcoa_build.errors import RunFailed
-from pmcoa_build.pmc.inventory import read_inventory, resolve
+from pmcoa_build.pmc.inventory import fingerprint, read_inventory, resolve
 from pmcoa_build.pmc.select import block_hashes, select
+from pmcoa_build.pmc.snapshot_file import read_rows, write_rows
 from pmcoa_build.spec import Spec
 from stages.source import open_source, spent
 
@@ -32,36 +36,36 @@ BLOCKS = pa.schema([
 ])
 
 
-ALL = (0, 2**31)
-"""Bounds of one block with every PMCID."""
-
-
 def run(context: TaskContext) -> TaskOutput:
     """Pin a snapshot, select from it, cut blocks."""
     spec, previous = context.spec, (context.previous or {}).get("facts", {})
     asked: Counter[str] = Counter()
     folder, inventory = _pinned(previous, context) or _newest(context, asked)
-    everything = read_file(inventory)
-    selected, left_out = select(everything, spec.select, _queried(spec, asked))
-    if not selected.num_rows:
+    everything = read_file(inventory, columns=["pmcid", *(["last_modified"] if spec.select.since else [])])
+    chosen, left_out = select(everything, spec.select, _queried(spec, asked))
+    selected = int(chosen.sum())
+    if not selected:
         raise RunFailed(
             f"None of the {everything.num_rows:,} article versions of snapshot {folder} is selected: loosen [select]."
         )
     table = inventory
-    if selected.num_rows < everything.num_rows:
-        [(_, digest)] = block_hashes(selected, ALL)
+    if selected < everything.num_rows:
+        digest = hashlib.sha256(inventory.name.encode() + np.packbits(chosen).tobytes()).hexdigest()
         table = context.out / "snapshot" / f"selected-{folder}-{digest[:12]}.parquet"
-        _save(table, selected)
-    blocks = _blocks(selected, _bounds(context))
+        save(table, read_rows(inventory, chosen=chosen))
+    bounds = boundaries(everything["pmcid"].to_numpy()[chosen], _bounds(context), block_size(selected))
+    blocks = _blocks(table, bounds)
     cut = context.out / "snapshot" / f"blocks-{hashlib.sha256(str(blocks).encode()).hexdigest()[:12]}.parquet"
-    _save(cut, pa.Table.from_pylist(blocks, schema=BLOCKS))
+    with atomic(cut) as temporary:
+        rows = pa.Table.from_pylist(blocks, schema=BLOCKS)
+        pq.write_table(rows, temporary, compression="zstd", write_page_checksum=True)
     facts = {
-        "folder": folder, "date": _date(folder, everything), "url": spec.source.url,
+        "folder": folder, "date": _date(folder, inventory), "url": spec.source.url,
         "inventory": _relative(inventory, context.out), "blocks": _relative(cut, context.out),
         "inventory_rows": everything.num_rows, "left_out": left_out,
         "before": previous.get("before") if previous.get("folder") == folder else previous.get("folder"),
     }
-    counts = {"in": selected.num_rows, "done": selected.num_rows, "filtered": {}, "dead": {}}
+    counts = {"in": selected, "done": selected, "filtered": {}, "dead": {}}
     return TaskOutput(files=[inventory, cut], facts=facts, table=table, counts=counts, spent=dict(asked))
 
 
@@ -87,21 +91,22 @@ def _queried(spec: Spec, asked: Counter[str]) -> frozenset[int] | None:
 
 
 def _newest(context: TaskContext, asked: Counter[str]) -> tuple[str, Path]:
-    """Read the inventory that the spec names, into a file named by its content (the file of an older one stays)."""
+    """Read the inventory that the spec names, unless its file is there already (the file of an older one stays)."""
     with open_source(context.spec) as source:
         folder = resolve(source.bucket, context.spec.source.snapshot)
-        table = read_inventory(source.bucket, folder)
+        name = f"inventory-{folder}-{fingerprint(source.bucket, folder)}.parquet"
+        path = context.out / "snapshot" / name
+        if not path.exists():
+            save(path, read_inventory(source.bucket, folder))
         asked.update(spent(source))
-    [(_, digest)] = block_hashes(table, ALL)
-    path = context.out / "snapshot" / f"inventory-{folder}-{digest[:12]}.parquet"
-    if not path.exists():
-        _save(path, table)
     return folder, path
 
 
-def _date(folder: str, inventory: pa.Table) -> str:
+def _date(folder: str, inventory: Path) -> str:
     """The day of a snapshot; for a source without inventory reports, the last on which anything changed."""
-    return folder[:10] if folder[:4].isdigit() else str(pc.max(inventory["last_modified"]))[:10]
+    if folder[:4].isdigit():
+        return folder[:10]
+    return str(pc.max(read_file(inventory, columns=["last_modified"])["last_modified"]))[:10]
 
 
 def _bounds(context: TaskContext) -> list[int]:
@@ -114,18 +119,18 @@ def _bounds(context: TaskContext) -> list[int]:
     return [row["lower"] for row in rows] + [rows[-1]["upper"]]
 
 
-def _blocks(selected: pa.Table, previous: list[int]) -> list[Row]:
-    pmcids = selected["pmcid"].to_numpy().astype("int64")
-    bounds = boundaries(pmcids, previous, block_size(len(pmcids)))
+def _blocks(table: Path, bounds: Sequence[int]) -> list[Row]:
+    hashes = block_hashes(read_rows(table, ["article", "pmcid", "etag"]), bounds)
     return [
         {"block": block_name(lower), "by": "pmcid", "lower": lower, "upper": upper, "rows": rows, "hash": digest}
-        for (rows, digest), lower, upper in zip(block_hashes(selected, bounds), bounds, bounds[1:], strict=False)
+        for (rows, digest), (lower, upper) in zip(hashes, pairwise(bounds), strict=True)
     ]
 
 
-def _save(path: Path, table: pa.Table) -> None:
+def save(path: Path, pieces: Iterable[pa.Table | pa.RecordBatch]) -> None:
+    """Write rows of schema.SNAPSHOT, whole or not at all."""
     with atomic(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd", row_group_size=64 * 1024, write_page_checksum=True)
+        write_rows(temporary, pieces)
 
 
 def _relative(path: Path, out: Path) -> str:

@@ -26,27 +26,27 @@ def block_name(lower: int) -> str:
     return f"{lower:09d}"
 
 
-def boundaries(ids: NDArray[np.int64], previous: Sequence[int], size: int) -> list[int]:
+def boundaries(ids: NDArray[np.integer], previous: Sequence[int], size: int) -> list[int]:
     """Lower ends of all blocks, and the end of the last one.
 
-    `ids`: sorted ids of all selected articles, repeated for several versions; versions of one article stay together.
+    `ids`: sorted ids (>= 0) of all selected articles, repeated for several versions; versions of one stay together.
     `previous`: the boundaries made before, [] at the first run; all of them stay.
     """
-    distinct = np.unique(ids)
+    distinct = ids[np.diff(ids, prepend=-1) != 0]
     kept = list(previous) or [0]
     if not previous and not len(distinct):
         return [0, 1]
+    edges = np.searchsorted(distinct, np.asarray(kept)).tolist()
     result: list[int] = []
-    for lower, upper in itertools.pairwise(kept):
-        inside = distinct[np.searchsorted(distinct, lower) : np.searchsorted(distinct, upper)]
-        result += [lower] if len(inside) <= 2 * size else [lower, *_cuts(inside, size)]
-    beyond = distinct[np.searchsorted(distinct, kept[-1]) :]
+    for lower, (start, end) in zip(kept, itertools.pairwise(edges), strict=False):
+        result += [lower] if end - start <= 2 * size else [lower, *_cuts(distinct[start:end], size)]
+    beyond = distinct[edges[-1]:]
     if not len(beyond):
         return [*result, kept[-1]]
     return [*result, kept[-1], *_cuts(beyond, size), int(beyond[-1]) + 1]
 
 
-def _cuts(ids: NDArray[np.int64], size: int) -> list[int]:
+def _cuts(ids: NDArray[np.integer], size: int) -> list[int]:
     """Lower ends of the second and later blocks when `ids` are cut evenly into blocks of about `size`."""
     count = max(1, round(len(ids) / size))
     return [int(ids[len(ids) * i // count]) for i in range(1, count)]

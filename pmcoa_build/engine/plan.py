@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pmcoa_build.engine.files import canonical, combined
+from pmcoa_build.engine.files import canonical, combined, unwatched
 from pmcoa_build.engine.stage import Records, Row, Step, Task
 from pmcoa_build.spec import Spec
 
@@ -63,11 +64,14 @@ class World:
     now: float
 
 
+@unwatched()
 def plan_all(steps: Sequence[Step], spec: Spec, world: World) -> tuple[dict[str, Plan], World]:
     """The plan of each step of a pipeline (in its order), and the world without records of blocks that are no more."""
     plans: dict[str, Plan] = {}
+    stale: dict[str, frozenset[str]] = {}
     for step in steps:
-        plans[step.name] = made = plan(step, spec, world, {name: item.stale for name, item in plans.items()})
+        plans[step.name] = made = plan(step, spec, world, stale)
+        stale[step.name] = made.stale
         records = world.records.get(step.name, {})
         current = {block: records[block] for block in made.blocks if block in records}
         if not made.waiting:
@@ -82,6 +86,7 @@ def plan(step: Step, spec: Spec, world: World, stale: Mapping[str, frozenset[str
     late = next((source.stage for source in step.inputs if stale.get(source.stage)), None)
     if late is not None and (whole or not world.block_hashes):
         return Plan((), {"all": late}, ("all",))
+    upstream = functools.cache(lambda blocks: _upstream(step, blocks, world))  # several blocks may read the same ones
     due, waiting, names = [], {}, []
     for block, upstream_blocks in _blocks(step, spec, world):
         names.append(block)
@@ -89,7 +94,7 @@ def plan(step: Step, spec: Spec, world: World, stale: Mapping[str, frozenset[str
         if late is not None:
             waiting[block] = late
             continue
-        inputs = {**settings, "upstream": _upstream(step, upstream_blocks, world)}
+        inputs = {**settings, "upstream": upstream(upstream_blocks)}
         why, retry = _why(world.records.get(step.name, {}).get(block), inputs, world)
         if why:
             due.append(Due(block, why, inputs, upstream_blocks, retry))
@@ -162,12 +167,16 @@ def _upstream(step: Step, blocks: frozenset[str] | None, world: World) -> dict[s
             hashes[source.stage] = combined({name: world.block_hashes[name] for name in sorted(blocks)})
             continue
         records = world.records.get(source.stage, {})
-        hashes[source.stage] = combined({
-            f"{name}/{column}": records[name]["columns"].get(column, "")
-            for name in used_blocks(records, blocks, world.block_hashes)
-            for column in source.columns
-        })
+        used = used_blocks(records, blocks, world.block_hashes)
+        hashes[source.stage] = _columns_hash({name: records[name]["columns"] for name in used}, source.columns)
     return hashes
+
+
+def _columns_hash(blocks: Mapping[str, Mapping[str, str]], columns: Sequence[str]) -> str:
+    """`combined` of `block/column` -> hash; written out, because a plan of a large build takes 250,000 of them."""
+    ordered = sorted(columns)
+    texts = [f'"{name}/{column}": "{found.get(column, "")}"' for name, found in blocks.items() for column in ordered]
+    return hashlib.sha256(f"{{{', '.join(texts)}}}".encode()).hexdigest()
 
 
 def used_blocks(records: Mapping[str, Row], blocks: frozenset[str] | None, known: BlockHashes) -> list[str]:
@@ -196,6 +205,8 @@ def _why(record: Row | None, inputs: Row, world: World) -> tuple[str, frozenset[
 
 def _changes(before: Row, after: Row) -> str:
     """What differs between two sets of inputs, in words; "" when nothing does."""
+    if before == after:
+        return ""
     changes = []
     if before["version"] != after["version"]:
         changes.append(f"version {before['version']} -> {after['version']}")

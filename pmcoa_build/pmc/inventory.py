@@ -7,8 +7,10 @@ in a dated folder names gzipped CSV parts with size and MD5; no header, every fi
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
+import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -23,7 +25,8 @@ import pyarrow.compute as pc
 
 from pmcoa_build.errors import RunFailed, UnitLost, UsageError
 from pmcoa_build.pmc.bucket import Bucket
-from pmcoa_build.pmc.snapshot_rows import Rows, table_of
+from pmcoa_build.pmc.snapshot_rows import Array, Rows, merged
+from pmcoa_build.schema import SNAPSHOT
 
 ROOT = "inventory-reports/pmc-oa-opendata/metadata/"
 
@@ -34,6 +37,8 @@ _INFLATION, _INFLATION_FREE = 100, 1 << 20
 _BLOCK = 1 << 20
 _AT_ONCE = 2
 """Parts read at the same time; inflating and parsing use a core each."""
+_SPAN = 1 << 17
+"""Rows that `diff` looks at together."""
 _COLUMNS = ("Key", "LastModifiedDate", "ETag")
 
 
@@ -81,32 +86,59 @@ def resolve(bucket: Bucket, wanted: str) -> str:
     return found[-1]
 
 
-def read_inventory(bucket: Bucket, folder: str) -> pa.Table:
-    """The snapshot of that name as a table of schema.SNAPSHOT, sorted by (pmcid, version), each pair once.
+def read_inventory(bucket: Bucket, folder: str) -> pa.RecordBatchReader:
+    """The snapshot of that name as batches of schema.SNAPSHOT, sorted by (pmcid, version), each pair once.
 
     `last_modified` is ISO 8601 in UTC with milliseconds; of two rows for one key the later one stays. Raises
-    RunFailed, with nothing used, when any part is missing, damaged, of the wrong MD5 or beyond reason in size.
+    RunFailed, with nothing used, when any part is missing, damaged, of the wrong MD5 or beyond reason in size: all
+    is read and checked before the first batch is made.
     """
-    try:
-        table = _from_listing(bucket, folder) if folder.startswith(_LISTING) else _from_parts(bucket, folder)
-    except (UnitLost, _Damaged, pa.ArrowInvalid) as error:
-        raise RunFailed(f"The snapshot {folder} cannot be used: {error}; nothing was changed.") from None
-    if not table.num_rows:
+    with _usable(folder):
+        runs = _from_listing(bucket, folder) if folder.startswith(_LISTING) else _from_parts(bucket, folder)
+    if not any(len(run) for run in runs):
         raise RunFailed(f"The snapshot {folder} lists no article; nothing was changed.")
-    return table
+    return pa.RecordBatchReader.from_batches(SNAPSHOT, merged(runs))
+
+
+def fingerprint(bucket: Bucket, folder: str) -> str:
+    """12 hex digits that tell apart what one name may stand for in two sources: over the manifest with its checksums.
+
+    Raises RunFailed when there is none.
+    """
+    if folder.startswith(_LISTING):
+        return folder.removeprefix(_LISTING)
+    with _usable(folder):
+        return hashlib.sha256(bucket.get(_manifest_key(folder))).hexdigest()[:12]
 
 
 def diff(old: pa.Table, new: pa.Table) -> Diff:
-    """What changed from one snapshot to another, both as `read_inventory` gives them; compared by ETag."""
-    old_keys, new_keys = _sort_keys(old), _sort_keys(new)
+    """What changed from one snapshot to another, both as `read_inventory` gives them; compared by ETag.
+
+    Worked on in spans of keys that fit into the processor's cache.
+    """
+    keys = _sort_keys(old), _sort_keys(new)
+    cuts = keys[1][_SPAN::_SPAN]
+    edges = [[0, *np.searchsorted(side, cuts).tolist(), len(side)] for side in keys]
+    found: list[list[Array]] = [[], [], []]
+    for (start, end), (new_start, new_end) in zip(*map(itertools.pairwise, edges), strict=True):
+        added, changed, gone = _compared(
+            keys[0][start:end], keys[1][new_start:new_end],
+            old["etag"].slice(start, end - start), new["etag"].slice(new_start, new_end - new_start))
+        for rows, here in zip(found, (added + new_start, changed + new_start, gone + start), strict=True):
+            rows.append(here)
+    added, changed, gone = (pa.array(np.concatenate(rows)) for rows in found)
+    return Diff(new.take(added), new.take(changed), old.take(gone))
+
+
+def _compared(old_keys: Array, new_keys: Array, before: pa.ChunkedArray, after: pa.ChunkedArray) -> list[Array]:
+    """Positions of new rows, of changed ones (both in the newer snapshot) and of removed ones (in the older)."""
     at = np.searchsorted(new_keys, old_keys)
-    inside = np.minimum(at, max(len(new_keys) - 1, 0))
-    both = (new_keys[inside] == old_keys) if len(new_keys) else np.zeros(len(old_keys), bool)
+    both = np.append(new_keys, -1)[at] == old_keys
     is_new = np.ones(len(new_keys), bool)
     is_new[at[both]] = False
-    before, after = old["etag"].filter(pa.array(both)), new["etag"].filter(pa.array(~is_new))
-    differs = pc.not_equal(before, after).to_numpy()
-    return Diff(new.filter(pa.array(is_new)), new.take(pa.array(at[both][differs])), old.filter(pa.array(~both)))
+    same = pc.equal(before.filter(pa.array(both)), after.filter(pa.array(~is_new)))
+    differs = ~same.to_numpy()
+    return [np.flatnonzero(is_new), at[both][differs], np.flatnonzero(~both)]
 
 
 def _sort_keys(table: pa.Table) -> npt.NDArray[np.int64]:
@@ -119,19 +151,31 @@ class _Damaged(Exception):
     """The inventory is not what it says it is."""
 
 
-def _from_parts(bucket: Bucket, folder: str) -> pa.Table:
+@contextlib.contextmanager
+def _usable(folder: str) -> Iterator[None]:
+    try:
+        yield
+    except (UnitLost, _Damaged, pa.ArrowInvalid) as error:
+        raise RunFailed(f"The snapshot {folder} cannot be used: {error}; nothing was changed.") from None
+
+
+def _manifest_key(folder: str) -> str:
     if not _FOLDER.fullmatch(folder):
         raise UsageError(f"{folder!r} is not a snapshot such as 2026-09-01T01-00Z.")
-    columns, parts = _manifest(bucket.get(f"{ROOT}{folder}/manifest.json"))
+    return f"{ROOT}{folder}/manifest.json"
+
+
+def _from_parts(bucket: Bucket, folder: str) -> list[Array]:
+    columns, parts = _manifest(bucket.get(_manifest_key(folder)))
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return table_of(list(pool.map(lambda part: _part_rows(bucket, part, columns), parts)))
+        return [run for runs in pool.map(lambda part: _part_runs(bucket, part, columns), parts) for run in runs]
 
 
-def _part_rows(bucket: Bucket, part: Part, columns: list[str]) -> Rows:
+def _part_runs(bucket: Bucket, part: Part, columns: list[str]) -> list[Array]:
     rows = Rows()
     for batch in _batches(bucket, part, columns):
         rows.add(*(batch.column(name) for name in _COLUMNS))
-    return rows
+    return rows.runs()
 
 
 def _manifest(text: bytes) -> tuple[list[str], list[Part]]:
@@ -224,7 +268,7 @@ def _listing_name(entries: Any) -> str:
     return _LISTING + digest.hexdigest()[:12]
 
 
-def _from_listing(bucket: Bucket, folder: str) -> pa.Table:
+def _from_listing(bucket: Bucket, folder: str) -> list[Array]:
     entries = _listing(bucket)
     if (now := _listing_name(entries)) != folder:
         raise _Damaged(f"the metadata of the source have changed and are now {now} (--update takes them)")
@@ -232,6 +276,6 @@ def _from_listing(bucket: Bucket, folder: str) -> pa.Table:
     times = pa.array([entry.last_modified for entry in entries], pa.string())
     rows.add(pa.array([entry.key for entry in entries], pa.string()), times.cast(pa.timestamp("ms", "UTC")),
              pa.array([entry.etag for entry in entries], pa.string()))
-    return table_of([rows])
+    return rows.runs()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,34 +21,35 @@ _ID = re.compile(r"(?:PMC)?([1-9][0-9]{0,9})(?:\.[0-9]+)?")
 
 def select(
     inventory: pa.Table, keys: SelectKeys, found: frozenset[int] | None = None
-) -> tuple[pa.Table, dict[str, int]]:
-    """The selected rows (schema.SNAPSHOT, order kept), and how many rows each key left out.
+) -> tuple[NDArray[np.bool_], dict[str, int]]:
+    """Which rows are selected, and how many rows each key left out.
 
-    `found`: PMCIDs that the query of [select] query gave, None without a query. Raises UsageError for ids or dates
-    that cannot be read.
+    `inventory`: pmcid and last_modified of rows sorted by pmcid. `found`: PMCIDs that the query of [select] query
+    gave, None without a query. Raises UsageError for ids or dates that cannot be read.
     """
+    pmcids = inventory["pmcid"].to_numpy()
+    chosen = np.ones(len(pmcids), dtype=bool)
     left_out: dict[str, int] = {}
 
-    def keep(table: pa.Table, name: str, mask: pa.Array) -> pa.Table:
-        kept = table.filter(mask)
-        if kept.num_rows < table.num_rows:
-            left_out[name] = table.num_rows - kept.num_rows
-        return kept
+    def keep(name: str, mask: NDArray[np.bool_]) -> None:
+        lost = int(np.count_nonzero(chosen & ~mask))
+        if lost:
+            left_out[name] = lost
+        np.logical_and(chosen, mask, out=chosen)
 
-    table = inventory
     if keys.articles:
-        table = keep(table, "articles", _among(table, read_ids(keys.articles, "articles")))
+        keep("articles", _among(pmcids, read_ids(keys.articles, "articles")))
     if keys.exclude:
-        table = keep(table, "exclude", pc.invert(_among(table, read_ids(keys.exclude, "exclude"))))
+        keep("exclude", ~_among(pmcids, read_ids(keys.exclude, "exclude")))
     if found is not None:
-        table = keep(table, "query", _among(table, found))
+        keep("query", _among(pmcids, found))
     if keys.since:
         if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", keys.since):
             raise UsageError(f"[select] since = {keys.since!r} must be a date such as 2026-01-31.")
-        table = keep(table, "since", pc.greater_equal(table["last_modified"], keys.since))
+        keep("since", pc.greater_equal(inventory["last_modified"], keys.since).to_numpy())
     if keys.sample:
-        table = keep(table, "sample", _sampled(table, keys.sample))
-    return table, left_out
+        keep("sample", _sampled(pmcids, chosen, keys.sample))
+    return chosen, left_out
 
 
 def read_ids(values: Sequence[str], key: str) -> frozenset[int]:
@@ -65,17 +66,19 @@ def read_ids(values: Sequence[str], key: str) -> frozenset[int]:
     return frozenset(found)
 
 
-def _among(table: pa.Table, wanted: frozenset[int]) -> pa.Array:
-    return pc.is_in(table["pmcid"], pa.array(sorted(wanted), pa.int32()))
+def _among(pmcids: NDArray[np.int32], wanted: frozenset[int]) -> NDArray[np.bool_]:
+    values = np.fromiter(wanted, np.int64, len(wanted))
+    return np.isin(pmcids, values)
 
 
-def _sampled(table: pa.Table, size: int) -> pa.Array:
-    """The `size` articles whose id hashes lowest: a larger sample contains a smaller one."""
-    distinct = pc.unique(table["pmcid"]).to_numpy()
+def _sampled(pmcids: NDArray[np.int32], chosen: NDArray[np.bool_], size: int) -> NDArray[np.bool_]:
+    """Rows of the `size` chosen articles whose id hashes lowest: a larger sample contains a smaller one."""
+    ids = pmcids[chosen]
+    distinct = ids[np.diff(ids, prepend=-1) != 0]
     if size >= len(distinct):
-        return pa.array(np.ones(table.num_rows, dtype=bool))
-    order = np.argsort(_mixed(distinct.astype(np.uint64)), kind="stable")
-    return _among(table, frozenset(distinct[order[:size]].tolist()))
+        return chosen
+    lowest = np.argpartition(_mixed(distinct.astype(np.uint64)), size - 1)[:size]
+    return np.isin(pmcids, distinct[lowest])
 
 
 def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -86,13 +89,19 @@ def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return mixed ^ (mixed >> np.uint64(31))
 
 
-def block_hashes(table: pa.Table, bounds: Sequence[int]) -> list[tuple[int, str]]:
-    """(rows, hash over article and ETag) of each block [bounds[i], bounds[i+1]) of rows sorted by pmcid."""
-    text = pc.binary_join_element_wise(table["article"], table["etag"], " ").combine_chunks()
-    edges = np.searchsorted(table["pmcid"].to_numpy(), np.asarray(bounds))
-    offsets = np.frombuffer(text.buffers()[1], dtype=np.int32)[: len(text) + 1] if len(text) else np.zeros(1, np.int32)
-    data = memoryview(text.buffers()[2]) if len(text) else memoryview(b"")
-    return [
-        (int(end - start), hashlib.sha256(data[offsets[start] : offsets[end]]).hexdigest()[:32])
-        for start, end in itertools.pairwise(edges)
-    ]
+def block_hashes(pieces: Iterable[pa.Table], bounds: Sequence[int]) -> list[tuple[int, str]]:
+    """(rows, hash over article and ETag) of each block [bounds[i], bounds[i+1]).
+
+    `pieces`, none of them empty: article, pmcid and etag of rows sorted by pmcid, all within the bounds.
+    """
+    counts, hashes, lowers = [0] * (len(bounds) - 1), [hashlib.sha256() for _ in bounds[1:]], np.asarray(bounds)
+    for piece in pieces:
+        text = pc.binary_join_element_wise(piece["article"], piece["etag"], " ").combine_chunks()
+        offsets, data = np.frombuffer(text.buffers()[1], np.int32), memoryview(text.buffers()[2])
+        pmcids = piece["pmcid"].to_numpy()
+        first, last = np.searchsorted(lowers, pmcids[[0, -1]], "right").tolist()
+        edges = np.searchsorted(pmcids, lowers[first - 1:last + 1])
+        for block, (start, end) in enumerate(itertools.pairwise(edges.tolist()), first - 1):
+            counts[block] += end - start
+            hashes[block].update(data[offsets[start]:offsets[end]])
+    return [(count, digest.hexdigest()[:32]) for count, digest in zip(counts, hashes, strict=True)]

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from pmcoa_build.errors import RunFailed, UsageError
 from pmcoa_build.pmc import snapshot_rows
-from pmcoa_build.pmc.bucket import FolderBucket, open_bucket
-from pmcoa_build.pmc.inventory import ROOT, Diff, diff, read_inventory, resolve, snapshot_dates
+from pmcoa_build.pmc.bucket import Bucket, FolderBucket, open_bucket
+from pmcoa_build.pmc.inventory import ROOT, Diff, diff, fingerprint, read_inventory, resolve, snapshot_dates
 from pmcoa_build.schema import SNAPSHOT
 
 DAY = "2026-09-01T01-00Z"
@@ -59,12 +59,16 @@ def put(root: Path, key: str, data: bytes) -> dict[str, Any]:
     return {"key": key, "size": len(data), "MD5checksum": hashlib.md5(data).hexdigest()}
 
 
+def read(bucket: Bucket, folder: str = DAY) -> pa.Table:
+    return read_inventory(bucket, folder).read_all()
+
+
 def ids(table: pa.Table) -> list[str]:
     return list(table["article"].to_pylist())
 
 
 def test_rows_are_read_and_sorted_by_number(tmp_path: Path) -> None:
-    table = read_inventory(write(tmp_path, [ROWS[:1], ROWS[1:]]), DAY)
+    table = read(write(tmp_path, [ROWS[:1], ROWS[1:]]))
     table.validate(full=True)
     assert table.schema == SNAPSHOT
     assert table.to_pylist() == [
@@ -81,7 +85,7 @@ def test_rows_are_read_and_sorted_by_number(tmp_path: Path) -> None:
 @pytest.mark.parametrize("columns", ["Bucket,Key,LastModifiedDate,ETag", "Bucket, Key, Size, ETag, LastModifiedDate",
                                      "ETag, Key, LastModifiedDate"])
 def test_the_order_of_columns_is_the_manifests(tmp_path: Path, columns: str) -> None:
-    table = read_inventory(write(tmp_path, [ROWS], columns=columns), DAY)
+    table = read(write(tmp_path, [ROWS], columns=columns))
     assert ids(table) == ["PMC9.2", "PMC9.10", "PMC12.1", "PMC100000001.1"]
     assert table["etag"].to_pylist() == [etag(x) for x in "cbad"]
 
@@ -92,7 +96,7 @@ def test_the_order_of_columns_is_the_manifests(tmp_path: Path, columns: str) -> 
     "metadata/PMC12345678901.1.json", "metadata/PMC1.99999.json", "metadata/PMC١.1.json",
 ])
 def test_other_keys_are_left_out(tmp_path: Path, key: str) -> None:
-    assert ids(read_inventory(write(tmp_path, [[(key, ROWS[0][1], etag("x")), ROWS[0]]]), DAY)) == ["PMC12.1"]
+    assert ids(read(write(tmp_path, [[(key, ROWS[0][1], etag("x")), ROWS[0]]]))) == ["PMC12.1"]
 
 
 def test_of_duplicates_the_latest_stays_whatever_the_order(tmp_path: Path) -> None:
@@ -100,7 +104,7 @@ def test_of_duplicates_the_latest_stays_whatever_the_order(tmp_path: Path) -> No
     rows = [(key, f"2026-01-0{day}T00:00:00.000Z", etag(str(day))) for day in (2, 3, 1)]
     for turn in range(3):
         parts = [[rows[turn]], [ROWS[0], rows[turn - 1]], [rows[turn - 2]]]
-        table = read_inventory(write(tmp_path / str(turn), parts), DAY)
+        table = read(write(tmp_path / str(turn), parts))
         assert ids(table) == ["PMC5.1", "PMC12.1"]
         assert table["etag"][0].as_py() == etag("3")
 
@@ -109,7 +113,7 @@ def test_an_etag_that_is_no_md5_still_tells_versions_apart(tmp_path: Path) -> No
     """ETags of uploads in parts are `<md5>-<parts>`."""
     odd = ["0" * 32 + "-2", "0" * 32 + "-3", "A" * 32, ""]
     rows = [(f"metadata/PMC{i}.1.json", ROWS[0][1], tag) for i, tag in enumerate([*odd, etag("x")], 1)]
-    first, again = (read_inventory(write(tmp_path / name, [rows]), DAY)["etag"].to_pylist() for name in "xy")
+    first, again = (read(write(tmp_path / name, [rows]))["etag"].to_pylist() for name in "xy")
     assert first == again
     assert len(set(first)) == 5
     assert first[4] == etag("x")
@@ -121,16 +125,19 @@ def test_an_etag_that_is_no_md5_still_tells_versions_apart(tmp_path: Path) -> No
     st.tuples(st.datetimes(datetime(1970, 1, 1), datetime(2040, 1, 1)), st.binary(min_size=16, max_size=16)),
     max_size=40), st.integers(1, 7))
 def test_any_rows_come_back_sorted(rows: dict[Any, Any], chunk: int) -> None:
-    """Also where pieces are smaller than the parts."""
-    before, snapshot_rows._CHUNK = snapshot_rows._CHUNK, chunk
-    try:
+    """Also where runs are shorter than parts, and batches than runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("_RUN", "_BATCH"):
+            patch.setattr(snapshot_rows, name, chunk)
+        patch.setattr(snapshot_rows, "_STEP", 1)
         parts = snapshot_rows.Rows(), snapshot_rows.Rows()
         for number, ((pmcid, version), (date, tag)) in enumerate(rows.items()):
             ms = pa.array([int(date.replace(tzinfo=UTC).timestamp()) * 1000 + number]).cast(pa.timestamp("ms", "UTC"))
             parts[number % 2].add(pa.array([f"metadata/PMC{pmcid}.{version}.json"]), ms, pa.array([tag.hex()]))
-        table = snapshot_rows.table_of(list(parts))
-    finally:
-        snapshot_rows._CHUNK = before
+        runs = [run for part in parts for run in part.runs()]
+        batches = list(snapshot_rows.merged(runs))
+    assert sum(map(len, runs)) == len(rows) and max(map(len, batches), default=0) <= chunk
+    table = pa.Table.from_batches(batches, SNAPSHOT)
     table.validate(full=True)
     numbers = {key: number for number, key in enumerate(rows)}
     assert table.to_pylist() == [
@@ -196,7 +203,7 @@ def test_a_gzip_bomb_is_refused(tmp_path: Path, text: bytes) -> None:
     write(tmp_path, [ROWS])
     _replace(tmp_path, text)
     with pytest.raises(RunFailed, match=r"inflates to more|cannot be read|no date"):
-        read_inventory(FolderBucket(tmp_path), DAY)
+        read(FolderBucket(tmp_path))
 
 
 def test_parts_over_http_are_read_in_pieces_and_tried_again(origin: Any, tmp_path: Path,
@@ -208,9 +215,19 @@ def test_parts_over_http_are_read_in_pieces_and_tried_again(origin: Any, tmp_pat
     with open_bucket(origin.url, connections=2, requests_per_second=0, contact="", cache=None) as bucket:
         assert resolve(bucket, "latest") == DAY
         origin.faults[f"/bucket/{ROOT}data/{DAY}-0.csv.gz"] = ["reset"]
-        table = read_inventory(bucket, DAY)
-    assert table == read_inventory(FolderBucket(tmp_path), DAY)
+        table = read(bucket)
+    assert table == read(FolderBucket(tmp_path))
     assert sum("data/" in path for path, _ in origin.seen) > 4
+
+
+def test_the_fingerprint_follows_the_manifest(tmp_path: Path) -> None:
+    first, same, other = (fingerprint(write(tmp_path / name, [rows]), DAY)
+                          for name, rows in (("x", ROWS), ("y", ROWS), ("z", ROWS[:1])))
+    assert first == same != other and len(first) == 12
+    assert fingerprint(FolderBucket(tmp_path / "x"), "listing-0123456789ab") == "0123456789ab"
+    (tmp_path / "x" / ROOT / DAY / "manifest.json").unlink()
+    with pytest.raises(RunFailed, match="http-404"):
+        fingerprint(FolderBucket(tmp_path / "x"), DAY)
 
 
 # names of snapshots
@@ -238,7 +255,7 @@ def test_a_partial_copy_without_inventory_is_listed(tmp_path: Path) -> None:
     name = resolve(bucket, "latest")
     assert len(name) == len("listing-") + 12
     assert resolve(bucket, name) == name
-    table = read_inventory(bucket, name)
+    table = read(bucket, name)
     assert ids(table) == ["PMC9.1", "PMC10.1"]
     assert table["etag"].to_pylist() == [etag("metadata/PMC9.1.json"), etag("metadata/PMC10.1.json")]
     put(tmp_path, "metadata/PMC11.1.json", b"new")
@@ -280,6 +297,6 @@ def test_diff_is_what_dictionaries_say(old: dict[Any, str], new: dict[Any, str],
 
 
 def test_a_snapshot_does_not_differ_from_itself(tmp_path: Path) -> None:
-    table = read_inventory(write(tmp_path, [ROWS]), DAY)
+    table = read(write(tmp_path, [ROWS]))
     assert isinstance(found := diff(table, table), Diff)
     assert (found.new.num_rows, found.changed.num_rows, found.removed.num_rows) == (0, 0, 0)

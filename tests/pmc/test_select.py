@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,23 +31,33 @@ def inventory(*pmcids: int) -> pa.Table:
 @pytest.mark.parametrize(("keys", "found", "kept", "left_out"), [
     ({}, None, [1, 2, 3, 4], {}),
     ({"articles": ("PMC2", "3.1")}, None, [2, 3], {"articles": 2}),
+    ({"articles": ("PMC9999999999",)}, None, [], {"articles": 4}),
     ({"exclude": ("PMC2",)}, None, [1, 3, 4], {"exclude": 1}),
     ({"since": "2026-01-03"}, None, [3, 4], {"since": 2}),
     ({}, frozenset({4, 9}), [4], {"query": 3}),
     ({"articles": ("1", "2"), "exclude": ("1",)}, None, [2], {"articles": 2, "exclude": 1}),
 ])
 def test_what_is_kept(keys: dict, found: frozenset[int] | None, kept: list[int], left_out: dict) -> None:
-    table, counts = select(inventory(1, 2, 3, 4), replace(SelectKeys(), **keys), found)
-    assert (table["pmcid"].to_pylist(), counts) == (kept, left_out)
+    table = inventory(1, 2, 3, 4)
+    chosen, counts = select(table, replace(SelectKeys(), **keys), found)
+    assert (table["pmcid"].filter(pa.array(chosen)).to_pylist(), counts) == (kept, left_out)
 
 
 @given(st.sets(st.integers(1, 10**7), min_size=1, max_size=60), st.integers(1, 70), st.integers(1, 70))
 def test_a_larger_sample_contains_a_smaller_one(pmcids: set[int], one: int, other: int) -> None:
     small, large = sorted((one, other))
     def chosen(size: int) -> set[int]:
-        return set(select(inventory(*pmcids), replace(SelectKeys(), sample=size))[0]["pmcid"].to_pylist())
+        return {n for n, kept in zip(sorted(pmcids), select(inventory(*pmcids), replace(SelectKeys(), sample=size))[0],
+                                     strict=True) if kept}
     assert len(chosen(large)) == min(large, len(pmcids))
     assert chosen(small) <= chosen(large) <= pmcids
+
+
+def test_a_sample_counts_articles_and_takes_all_their_versions() -> None:
+    table = inventory(1, 2, 2, 2, 3)
+    for size in (1, 2):
+        kept = table["pmcid"].filter(pa.array(select(table, replace(SelectKeys(), sample=size))[0])).to_pylist()
+        assert len(set(kept)) == size and kept.count(2) in (0, 3)
 
 
 def test_ids_from_a_file_with_comments(tmp_path: Path) -> None:
@@ -59,10 +71,14 @@ def test_what_cannot_be_read_is_a_usage_error(keys: dict) -> None:
         select(inventory(1), replace(SelectKeys(), **keys))
 
 
-def test_a_block_hash_changes_with_its_own_rows_only() -> None:
-    before = inventory(1, 2, 30, 40)
-    changed = before.set_column(3, "etag", pa.array([*before["etag"].to_pylist()[:3], "f" * 32]))
-    (_, first), (rows, second) = block_hashes(before, [0, 10, 100])
-    (_, first_after), (_, second_after) = block_hashes(changed, [0, 10, 100])
-    assert rows == 2 and first == first_after and second != second_after
-    assert block_hashes(inventory(1), [5, 10]) == [(0, block_hashes(inventory(2), [5, 10])[0][1])]
+@given(st.lists(st.integers(1, 99), min_size=1, max_size=30), st.sets(st.integers(1, 99)), st.integers(1, 30))
+def test_block_hashes_are_over_the_text_of_their_rows_however_it_is_cut(
+    pmcids: list[int], inner: set[int], size: int
+) -> None:
+    table, bounds = inventory(*pmcids), [0, *sorted(inner), 100]
+    pieces = [table.slice(at, size) for at in range(0, table.num_rows, size)]
+    expected = []
+    for lower, upper in itertools.pairwise(bounds):
+        texts = [f"{row['article']} {row['etag']}" for row in table.to_pylist() if lower <= row["pmcid"] < upper]
+        expected.append((len(texts), hashlib.sha256("".join(texts).encode()).hexdigest()[:32]))
+    assert block_hashes(pieces, bounds) == expected
