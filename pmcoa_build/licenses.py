@@ -259,16 +259,16 @@ _COPYRIGHT = re.compile(
 )
 
 
-def figure_license(own: str | None, notice: str | None, article: str | None) -> str | None:
+def figure_license(own: str | None, notice: str | None, article: str | None) -> str:
     """The code that a figure stands under: `own`, which its permissions state, be it stricter or freer; else `article`.
 
-    None, no licence, where the `notice` beside it reserves rights or takes it out of the article's licence, and where
-    it names another copyright holder than the authors without a licence.
+    "", no licence, where the `notice` beside it reserves rights or takes it out of the article's licence, and where it
+    names another copyright holder than the authors without a licence; also where nothing is stated at all.
     """
     text = _plain(notice or "")
     if _RESERVED.search(text) or (own is None and _COPYRIGHT.search(text)):
-        return None
-    return own or article
+        return ""
+    return own or article or ""
 
 
 def _of_url(code: str, url: str) -> License:

@@ -292,19 +292,19 @@ def test_nothing_stated() -> None:
     (None, "Fonte: elaborado pelos autores.", "CC BY", "CC BY"),
     (None, "© 2020 The Author(s)", "CC BY", "CC BY"),
     (None, "Copyright © 2020, the authors.", "CC BY", "CC BY"),
-    (None, "Photo by the authors", None, None),
+    (None, "Photo by the authors", None, ""),
     ("CC BY-NC", None, "CC BY", "CC BY-NC"),
     ("CC BY", "© 2016 eLife", "CC BY-NC", "CC BY"),
     ("PDM", "", "CC BY", "PDM"),
-    (None, "© 2016 eLife. All rights reserved", "CC BY", None),
-    (None, "© 2001 Elsevier", "CC BY", None),
-    (None, "Copyright Wiley", "CC BY", None),
-    (None, "(c) 1999 J. Smith", "CC BY", None),
-    ("CC BY", "© 2015 Nature. This panel is exempt from the CC-BY 4.0 licence.", "CC BY", None),
-    ("CC BY", "This figure is not covered by the Creative Commons licence.", "CC BY", None),
-    (None, "Alle Rechte vorbehalten", "CC BY", None),
+    (None, "© 2016 eLife. All rights reserved", "CC BY", ""),
+    (None, "© 2001 Elsevier", "CC BY", ""),
+    (None, "Copyright Wiley", "CC BY", ""),
+    (None, "(c) 1999 J. Smith", "CC BY", ""),
+    ("CC BY", "© 2015 Nature. This panel is exempt from the CC-BY 4.0 licence.", "CC BY", ""),
+    ("CC BY", "This figure is not covered by the Creative Commons licence.", "CC BY", ""),
+    (None, "Alle Rechte vorbehalten", "CC BY", ""),
 ])
-def test_what_a_figure_stands_under(own: str | None, notice: str | None, article: str | None, code: str | None) -> None:
+def test_what_a_figure_stands_under(own: str | None, notice: str | None, article: str | None, code: str) -> None:
     assert figure_license(own, notice, article) == code
 
 
