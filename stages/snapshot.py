@@ -21,7 +21,6 @@ from pmcoa_build.engine.stage import Row, Task, TaskContext, TaskOutput
 from pmcoa_build.errors import RunFailed
 from pmcoa_build.pmc.inventory import read_inventory, resolve
 from pmcoa_build.pmc.select import block_hashes, select
-from pmcoa_build.spec import Spec
 from stages.source import open_source
 
 BLOCKS = pa.schema([
@@ -37,9 +36,11 @@ ALL = (0, 2**31)
 def run(context: TaskContext) -> TaskOutput:
     """Pin a snapshot, select from it, cut blocks."""
     spec, previous = context.spec, (context.previous or {}).get("facts", {})
-    folder, inventory = _pinned(previous, context) or _newest(context)
+    pinned = _pinned(previous, context)
+    folder, inventory = pinned or _newest(context)
     everything = read_file(inventory)
-    selected, left_out = select(everything, spec.select, _queried(spec))
+    found = _queried(context, previous if pinned else {}) if spec.select.query else None
+    selected, left_out = select(everything, spec.select, _found(found))
     if not selected.num_rows:
         raise RunFailed(
             f"None of the {everything.num_rows:,} article versions of snapshot {folder} is selected: loosen [select]."
@@ -57,7 +58,9 @@ def run(context: TaskContext) -> TaskOutput:
         "blocks": _relative(cut, context.out), "inventory_rows": everything.num_rows, "left_out": left_out,
     }
     counts = {"in": selected.num_rows, "done": selected.num_rows, "filtered": {}, "dead": {}}
-    return TaskOutput(files=[inventory, cut], facts=facts, table=table, counts=counts)
+    if found:
+        facts |= {"query": spec.select.query, "found": _relative(found, context.out)}
+    return TaskOutput(files=[inventory, cut, *([found] if found else [])], facts=facts, table=table, counts=counts)
 
 
 def _pinned(previous: Row, context: TaskContext) -> tuple[str, Path] | None:
@@ -67,16 +70,25 @@ def _pinned(previous: Row, context: TaskContext) -> tuple[str, Path] | None:
     return (previous["folder"], inventory) if same and inventory.exists() and not context.update else None
 
 
-def _queried(spec: Spec) -> frozenset[int] | None:
-    """The PMCIDs that the query gives; None where there is no query."""
-    if not spec.select.query:
-        return None
+def _queried(context: TaskContext, pinned: Row) -> Path:
+    """The file of the PMCIDs that the query gives: pinned with the snapshot, so that NCBI is asked once for both."""
+    spec, path = context.spec, context.out / str(pinned.get("found", "nowhere"))
+    if pinned.get("query") == spec.select.query and path.exists():
+        return path
     from pmcoa_build.pmc.esearch import search
 
     with open_source(spec) as source:
         key = os.environ.get(spec.source.api_key_env) if spec.source.api_key_env else None
         found = search(spec.select.query, eutils_url=source.eutils_url, api_key=key, contact=spec.source.contact)
-    return frozenset(found)
+    table = pa.table({"pmcid": pa.array(sorted(found), pa.int64())})
+    digest = hashlib.sha256(table["pmcid"].to_numpy().tobytes()).hexdigest()
+    path = context.out / "snapshot" / f"query-{digest[:12]}.parquet"
+    _save(path, table)
+    return path
+
+
+def _found(path: Path | None) -> frozenset[int] | None:
+    return None if path is None else frozenset(read_file(path)["pmcid"].to_pylist())
 
 
 def _newest(context: TaskContext) -> tuple[str, Path]:

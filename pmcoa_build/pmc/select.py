@@ -66,7 +66,8 @@ def read_ids(values: Sequence[str], key: str) -> frozenset[int]:
 
 
 def _among(table: pa.Table, wanted: frozenset[int]) -> pa.Array:
-    return pc.is_in(table["pmcid"], pa.array(sorted(wanted), pa.int32()))
+    known = sorted(pmcid for pmcid in wanted if pmcid < 2**31)  # what does not fit is not in the table
+    return pc.is_in(table["pmcid"], pa.array(known, pa.int32()))
 
 
 def _sampled(table: pa.Table, size: int) -> pa.Array:

@@ -32,6 +32,8 @@ def inventory(*pmcids: int) -> pa.Table:
     ({"exclude": ("PMC2",)}, None, [1, 3, 4], {"exclude": 1}),
     ({"since": "2026-01-03"}, None, [3, 4], {"since": 2}),
     ({}, frozenset({4, 9}), [4], {"query": 3}),
+    ({}, frozenset({4, 2**31, 10**12}), [4], {"query": 3}),
+    ({"exclude": ("PMC9999999999",)}, None, [1, 2, 3, 4], {}),
     ({"articles": ("1", "2"), "exclude": ("1",)}, None, [2], {"articles": 2, "exclude": 1}),
 ])
 def test_what_is_kept(keys: dict, found: frozenset[int] | None, kept: list[int], left_out: dict) -> None:
