@@ -1,7 +1,8 @@
 """Which articles a query finds, by NCBI's ESearch (https://www.ncbi.nlm.nih.gov/books/NBK25499/#chapter4.ESearch).
 
-ESearch gives the first 10,000 ids of a result (9,999 in PubMed) and no more, so a larger one is cut into ranges of PMC's
-release date (`pmcrdat`), and a day that is still too large into ranges of the publication date (`pdat`), by halves.
+ESearch gives the first 10,000 ids of a result (9,999 in PubMed) and no more, so a larger one is cut into ranges of
+PMC's release date (`pmcrdat`), and a day that is still too large into ranges of the publication date (`pdat`), each
+time by halves.
 Databases other than PubMed may be paged further by `retstart`, says NBK25499; slices hold whether PMC can or not.
 """
 
@@ -54,10 +55,10 @@ def search(query: str, *, eutils_url: str, api_key: str | None, contact: str, cl
     """All PMCIDs (numbers, without "PMC") that match an ESearch query on db=pmc.
 
     `eutils_url` is the folder of the E-utilities, `contact` the e-mail address that NCBI asks for. A warning tells
-    which words NCBI does not know, because it drops them silently. Raises UsageError for a query that NCBI does not accept,
-    that names an unknown field, or that finds nothing and has unknown words; SourceUnreachable if it does not answer or
-    not in sense; RunFailed if one day of the query has more articles than can be had, or the slices together clearly
-    less than the whole.
+    which words NCBI does not know, because it drops them silently. Raises UsageError for a query that NCBI does not
+    accept, that names an unknown field, or that finds nothing and has unknown words; SourceUnreachable if it does not
+    answer or not in sense; RunFailed if one day of the query has more articles than can be had, or the slices together
+    clearly less than the whole.
     """
     if not query.strip():
         raise UsageError("[select] query is empty; leave the key out to take every article.")
