@@ -190,8 +190,9 @@ def _deed(code: str, url: str | None) -> str | None:
 
 def _flags(rows: pa.Table, figure: pa.Table, screened: pa.Table, article: pa.Table) -> pa.Array:
     """What a user may want to filter by: names in a fixed order."""
-    rights = [bool(note) or "figure-rights" in (reasons or ()) for note, reasons in zip(
-        figure["rights_note"].to_pylist(), screened["reasons"].to_pylist(), strict=True)]
+    rights = [own != (code or "") or "figure-rights" in (reasons or ()) for own, code, reasons in zip(
+        figure["license"].to_pylist(), article["license_code"].to_pylist(), screened["reasons"].to_pylist(),
+        strict=True)]
     marks = {
         "retracted": article["is_retracted"].to_pylist(),
         "manuscript": article["is_manuscript"].to_pylist(),

@@ -87,7 +87,7 @@ def test_flags(tables: Tables) -> None:
     both = {"is_manuscript": True, "is_historical_ocr": True}
     tables["articles"] = changed(tables["articles"], "article", "PMC10009000", **both)
     tables["screen"] = changed(tables["screen"], "figure_id", "PMC10000000.1/F2", reasons=["figure-rights"])
-    tables["figures"] = changed(tables["figures"], "figure_id", "PMC10003000.1/F1", rights_note="© Elsewhere")
+    tables["figures"] = changed(tables["figures"], "figure_id", "PMC10003000.1/F1", license="")
     tables["align"] = changed(tables["align"], "panel_id", "PMC10006000.1/gr1.jpg#xywh=0,", method="corrected")
     flags = {row["panel_id"]: row["flags"] for row in joined(tables)}
     assert flags[FIRST] == []
