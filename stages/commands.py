@@ -7,13 +7,10 @@ import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import pyarrow as pa
-
 from pmcoa_build import spec as specs
 from pmcoa_build.engine import care
 from pmcoa_build.engine import state as states
 from pmcoa_build.engine.plan import Plan, plan_all
-from pmcoa_build.engine.read import read_file
 from pmcoa_build.engine.runner import Options, Run, Stop, Summary, run_step, world_of
 from pmcoa_build.engine.stage import Stage
 from pmcoa_build.errors import RunFailed, UsageError
@@ -186,29 +183,12 @@ def estimate(options: argparse.Namespace) -> int:
 
 
 def diff(options: argparse.Namespace) -> int:
-    """What changed between two snapshots that this build has kept: new, changed and removed articles."""
-    from pmcoa_build.pmc.inventory import diff as difference
+    """What changed between two snapshots that this build has kept: new, retracted, licence, media, removed …"""
+    from stages.changes import changes_text
 
     state = states.of(specs.load(options.spec, options.overrides))
-    old, new = (_inventory(state, date) for date in (options.old, options.new))
-    found = difference(old, new)
-    for name in ("new", "changed", "removed"):
-        articles = getattr(found, name)["article"].to_pylist()
-        print(f"{name}: {len(articles):,}")
-        for article in articles[:20]:
-            print(f"  {article}")
-        if len(articles) > 20:
-            print(f"  … and {len(articles) - 20:,} more")
+    print(changes_text(state, options.old, options.new))
     return 0
-
-
-def _inventory(state: states.State, date: str) -> pa.Table:
-    files = sorted((state.out / "snapshot").glob("inventory-*.parquet"))
-    for path in files:
-        if path.name.startswith(f"inventory-{date}"):
-            return read_file(path)
-    kept = ", ".join(path.name.removeprefix("inventory-")[:10] for path in files) or "none"
-    raise UsageError(f"This build has kept no snapshot {date!r}; it has: {kept}.")
 
 
 def _shown(path: Path) -> str:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import Counter
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pmcoa_build import schema
@@ -21,7 +23,7 @@ from pmcoa_build.engine.stage import Row, Task, TaskContext, TaskOutput
 from pmcoa_build.errors import RunFailed
 from pmcoa_build.pmc.inventory import read_inventory, resolve
 from pmcoa_build.pmc.select import block_hashes, select
-from stages.source import open_source
+from stages.source import open_source, spent
 
 BLOCKS = pa.schema([
     ("block", pa.string()), ("by", pa.string()), ("lower", pa.int64()), ("upper", pa.int64()), ("rows", pa.int64()),
@@ -36,10 +38,11 @@ ALL = (0, 2**31)
 def run(context: TaskContext) -> TaskOutput:
     """Pin a snapshot, select from it, cut blocks."""
     spec, previous = context.spec, (context.previous or {}).get("facts", {})
+    asked: Counter[str] = Counter()
     pinned = _pinned(previous, context)
-    folder, inventory = pinned or _newest(context)
+    folder, inventory = pinned or _newest(context, asked)
     everything = read_file(inventory)
-    found = _queried(context, previous if pinned else {}) if spec.select.query else None
+    found = _queried(context, previous if pinned else {}, asked) if spec.select.query else None
     selected, left_out = select(everything, spec.select, _found(found))
     if not selected.num_rows:
         raise RunFailed(
@@ -54,13 +57,16 @@ def run(context: TaskContext) -> TaskOutput:
     cut = context.out / "snapshot" / f"blocks-{hashlib.sha256(str(blocks).encode()).hexdigest()[:12]}.parquet"
     _save(cut, pa.Table.from_pylist(blocks, schema=BLOCKS))
     facts = {
-        "folder": folder, "date": folder[:10], "url": spec.source.url, "inventory": _relative(inventory, context.out),
-        "blocks": _relative(cut, context.out), "inventory_rows": everything.num_rows, "left_out": left_out,
+        "folder": folder, "date": _date(folder, everything), "url": spec.source.url,
+        "inventory": _relative(inventory, context.out), "blocks": _relative(cut, context.out),
+        "inventory_rows": everything.num_rows, "left_out": left_out,
+        "before": previous.get("before") if previous.get("folder") == folder else previous.get("folder"),
     }
     counts = {"in": selected.num_rows, "done": selected.num_rows, "filtered": {}, "dead": {}}
     if found:
         facts |= {"query": spec.select.query, "found": _relative(found, context.out)}
-    return TaskOutput(files=[inventory, cut, *([found] if found else [])], facts=facts, table=table, counts=counts)
+    files = [inventory, cut, *([found] if found else [])]
+    return TaskOutput(files=files, facts=facts, table=table, counts=counts, spent=dict(asked))
 
 
 def _pinned(previous: Row, context: TaskContext) -> tuple[str, Path] | None:
@@ -70,7 +76,7 @@ def _pinned(previous: Row, context: TaskContext) -> tuple[str, Path] | None:
     return (previous["folder"], inventory) if same and inventory.exists() and not context.update else None
 
 
-def _queried(context: TaskContext, pinned: Row) -> Path:
+def _queried(context: TaskContext, pinned: Row, asked: Counter[str]) -> Path:
     """The file of the PMCIDs that the query gives: pinned with the snapshot, so that NCBI is asked once for both."""
     spec, path = context.spec, context.out / str(pinned.get("found", "nowhere"))
     if pinned.get("query") == spec.select.query and path.exists():
@@ -79,7 +85,9 @@ def _queried(context: TaskContext, pinned: Row) -> Path:
 
     with open_source(spec) as source:
         key = os.environ.get(spec.source.api_key_env) if spec.source.api_key_env else None
-        found = search(spec.select.query, eutils_url=source.eutils_url, api_key=key, contact=spec.source.contact)
+        found = search(spec.select.query, eutils_url=source.eutils_url, api_key=key, contact=spec.source.contact,
+                       stats=source.bucket.stats)
+        asked.update(spent(source))
     table = pa.table({"pmcid": pa.array(sorted(found), pa.int64())})
     digest = hashlib.sha256(table["pmcid"].to_numpy().tobytes()).hexdigest()
     path = context.out / "snapshot" / f"query-{digest[:12]}.parquet"
@@ -91,16 +99,22 @@ def _found(path: Path | None) -> frozenset[int] | None:
     return None if path is None else frozenset(read_file(path)["pmcid"].to_pylist())
 
 
-def _newest(context: TaskContext) -> tuple[str, Path]:
+def _newest(context: TaskContext, asked: Counter[str]) -> tuple[str, Path]:
     """Read the inventory that the spec names, into a file named by its content (the file of an older one stays)."""
     with open_source(context.spec) as source:
         folder = resolve(source.bucket, context.spec.source.snapshot)
         table = read_inventory(source.bucket, folder)
+        asked.update(spent(source))
     [(_, digest)] = block_hashes(table, ALL)
     path = context.out / "snapshot" / f"inventory-{folder}-{digest[:12]}.parquet"
     if not path.exists():
         _save(path, table)
     return folder, path
+
+
+def _date(folder: str, inventory: pa.Table) -> str:
+    """The day of a snapshot; for a source without inventory reports, the last on which anything changed."""
+    return folder[:10] if folder[:4].isdigit() else str(pc.max(inventory["last_modified"]))[:10]
 
 
 def _bounds(context: TaskContext) -> list[int]:

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from pmcoa_build.errors import RunFailed, SourceUnreachable, UnitLost, UsageError
-from pmcoa_build.pmc.http import HttpClient
+from pmcoa_build.pmc.http import HttpClient, Stats
 from pmcoa_build.pmc.ratelimit import Clock, Patience
 
 LIMIT = 9_999
@@ -51,22 +51,23 @@ Ask = Callable[[str], _Answer]
 """term -> its answer."""
 
 
-def search(query: str, *, eutils_url: str, api_key: str | None, contact: str, clock: Clock | None = None) -> set[int]:
+def search(query: str, *, eutils_url: str, api_key: str | None, contact: str, stats: Stats | None = None,
+           clock: Clock | None = None) -> set[int]:
     """All PMCIDs (numbers, without "PMC") that match an ESearch query on db=pmc.
 
-    `eutils_url` is the folder of the E-utilities, `contact` the e-mail address that NCBI asks for. A warning tells
-    which words NCBI does not know, because it drops them silently. Raises UsageError for a query that NCBI does not
-    accept, that names an unknown field, or that finds nothing and has unknown words; SourceUnreachable if it does not
-    answer or not in sense; RunFailed if one day of the query has more articles than can be had, or the slices together
-    clearly less than the whole.
+    `eutils_url` is the folder of the E-utilities, `contact` the e-mail address that NCBI asks for; `stats` counts what
+    is asked. A warning tells which words NCBI does not know, because it drops them silently. Raises UsageError for a
+    query that NCBI does not accept, that names an unknown field, or that finds nothing and has unknown words;
+    SourceUnreachable if it does not answer or not in sense; RunFailed if one day of the query has more articles than
+    can be had, or the slices together clearly less than the whole.
     """
     if not query.strip():
         raise UsageError("[select] query is empty; leave the key out to take every article.")
     fixed = {"db": "pmc", "retmode": "json", "retmax": str(LIMIT), "tool": "pmcoa-build"}
     fixed |= {name: value for name, value in (("email", contact), ("api_key", api_key)) if value}
     rate = 0.95 * (PER_SECOND_WITH_KEY if api_key else PER_SECOND)
-    with HttpClient(eutils_url, connections=1, requests_per_second=rate, contact=contact,
-                    patience=_PATIENCE, clock=clock) as client:
+    with HttpClient(eutils_url, connections=1, requests_per_second=rate, contact=contact, patience=_PATIENCE,
+                    stats=stats, clock=clock) as client:
         def ask(term: str) -> _Answer:
             return _asked(client, fixed | {"term": term}, clock or Clock())
 
