@@ -10,6 +10,7 @@ import jinja2
 import pyarrow as pa
 
 from pmcoa_build import schema
+from pmcoa_build.dataset.rows import FIGURE
 from pmcoa_build.dataset.stats import Statistics
 from pmcoa_build.licenses import License, license_of
 
@@ -72,12 +73,13 @@ def render_card(
     rows of earlier datasets that are no longer here, by reason. `accessed`: the day on which PMC was read, YYYY-MM-DD.
     """
     total = sum(statistics.rows.values())
-    licences = statistics.by["license"]
+    licences, listed = statistics.by["license"], _licences(statistics)
     return environment().get_template("card.md").render(
         name=name,
         snapshot_date=snapshot_date,
         accessed=accessed,
-        licences=_licences(statistics),
+        licences=listed,
+        private=sum(entry["rows"] for entry in listed if not entry["shared"]),
         statistics=statistics,
         total=total,
         size=next((label for bound, label in _SIZES if total < bound), "n>10M"),
@@ -91,13 +93,15 @@ def render_card(
 
 
 def _licences(statistics: Statistics) -> list[dict[str, Any]]:
-    """name, SPDX id, URL, rows and demands of each licence and version, most rows first."""
+    """name, SPDX id, URL, rows and demands of each licence and version, and whether they may be shared; most first."""
+    panels = set(statistics.by["kind"]) != {FIGURE}
     found = []
     for (code, url), rows in sorted(statistics.licences.items(), key=lambda item: (-item[1], str(item[0]))):
         entry = license_of(url) or license_of(code)
         found.append({
             "name": entry.name if entry else code.replace("|", "/") or "not stated",
             "spdx": entry.spdx if entry else None, "url": url, "rows": rows, "asks": _demands(entry),
+            "shared": entry is not None and entry.redistribution and (entry.adaptation or not panels),
         })
     return found
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,17 @@ def test_what_each_licence_asks_for(code: str, url: str | None, line: str) -> No
     counts = Statistics(by={key: {} for key in ("license", "modality", "kind", "method", "flag")})  # type: ignore[arg-type]
     counts.licences[code, url] = 7
     assert line in render_card(counts, [], name="x", snapshot_date="2026-01-31", accessed="2026-02-03", removed={})
+
+
+@pytest.mark.parametrize(("code", "kind", "private"), [
+    ("CC BY", "plot", False), ("CC BY-NC", "plot", False), ("CC BY-ND", "plot", True), ("CC BY-ND", "figure", False),
+    ("TDM", "figure", True), ("", "plot", True),
+])
+def test_what_may_not_be_passed_on_is_not_offered_for_upload(code: str, kind: str, private: bool) -> None:
+    counts = Statistics(by={key: Counter() for key in ("license", "modality", "kind", "method", "flag")})
+    counts.licences[code, None] = counts.by["kind"][kind] = 7
+    card = render_card(counts, [], name="x", snapshot_date="2026-01-31", accessed="2026-02-03", removed={})
+    assert ("**7 rows may not be passed on" in card, "hf upload" in card) == (private, not private)
 
 
 def test_statistics_count_rows_figures_and_lengths(published: Path) -> None:
