@@ -14,10 +14,10 @@ from dataclasses import replace
 from pmcoa_build import schema
 from pmcoa_build.engine.stage import Input, Loss, Result, Row, Stage, Tables, Unit
 from pmcoa_build.errors import UnitLost
-from pmcoa_build.licenses import license_of
+from pmcoa_build.licenses import license_of, most_restrictive
 from pmcoa_build.pmc import known
 from pmcoa_build.pmc.jats import Article, parse_article
-from pmcoa_build.pmc.known import Seen
+from pmcoa_build.pmc.known import Seen, Text
 from pmcoa_build.pmc.metadata import Metadata, best_versions
 from pmcoa_build.spec import Spec
 from stages.source import Source, drop_raw, open_source, spent
@@ -69,15 +69,50 @@ def process(unit: Unit, content: Mapping[str, Row], source: Source) -> Result:
     return Result(rows, lost, memo=known.dump(seen))
 
 
-def refused(metadata: Metadata, wanted: Row) -> Loss | None:
-    """Why an article version is left out, as far as its JSON tells."""
+def refused(one: Seen, wanted: Row) -> Loss | None:
+    """Why an article version is left out, as far as its JSON and, where that has been read, its XML tell.
+
+    The XML is heard only where the JSON lets the article pass, so that it does not matter what was read before.
+    """
+    return _by_json(one.metadata, wanted) or _by_text(one, wanted)
+
+
+def _by_json(metadata: Metadata, wanted: Row) -> Loss | None:
+    stated = _stated(metadata)
     if metadata.is_retracted and wanted["retracted"] == "drop":
         return Loss("retracted")
-    if "any" not in wanted["licenses"] and metadata.license_code not in wanted["licenses"]:
-        return Loss("license-not-allowed", metadata.license_code or "no licence code")
+    if not _allowed(stated, wanted):
+        return Loss("license-not-allowed", stated or "no licence code")
     if metadata.xml is None:
         return Loss("xml-missing")
     return Loss("md5-missing", metadata.xml.key) if metadata.xml.md5 is None else None
+
+
+def _by_text(one: Seen, wanted: Row) -> Loss | None:
+    if one.text is None:
+        return None
+    if wanted["languages"] and one.text.language and one.text.language not in wanted["languages"]:
+        return Loss("language-not-allowed", one.text.language)
+    if not _allowed(license_code(one), wanted):
+        told = f"the JSON says {_stated(one.metadata)}, the XML {one.text.license_code}"
+        return Loss("license-not-allowed", told)
+    return None
+
+
+def _allowed(code: str | None, wanted: Row) -> bool:
+    return "any" in wanted["licenses"] or code in wanted["licenses"]
+
+
+def license_code(one: Seen) -> str | None:
+    """The licence of a version: where JSON and XML name two, what both allow."""
+    stated = _stated(one.metadata)
+    return most_restrictive(code for code in (stated, one.text and one.text.license_code) if code) or stated
+
+
+def _stated(metadata: Metadata) -> str | None:
+    """PMC's licence code in its usual spelling."""
+    named = license_of(metadata.license_code)
+    return named.code if named else metadata.license_code
 
 
 def _worth_asking(wanted: Row) -> list[list[str]]:
@@ -108,28 +143,30 @@ def _row(source: Source, article: str, seen: dict[str, Seen], texts: Mapping[str
 
 
 def _read(source: Source, article: str, seen: dict[str, Seen], texts: Mapping[str, bytes], wanted: Row) -> Row:
-    one = seen[article]
-    metadata, languages = one.metadata, wanted["languages"]
-    loss = refused(metadata, wanted)
+    _check(seen[article], wanted)
+    named = seen[article].metadata.xml
+    assert named is not None and named.md5 is not None
+    xml = texts.get(named.md5) or source.get(named.key, named.md5)
+    parsed = parse_article(xml)
+    text = Text((parsed.language or "").lower()[:2], parsed.license_code)
+    seen[article] = replace(seen[article], text=text)
+    _check(seen[article], wanted)
+    return _of(seen[article], xml, parsed)
+
+
+def _check(one: Seen, wanted: Row) -> None:
+    loss = refused(one, wanted)
     if loss is not None:
         raise UnitLost(loss.reason, loss.detail)
-    assert metadata.xml is not None and metadata.xml.md5 is not None
-    if languages and one.language and one.language not in languages:
-        raise UnitLost("language-not-allowed", one.language)
-    xml = texts.get(metadata.xml.md5) or source.get(metadata.xml.key, metadata.xml.md5)
-    parsed = parse_article(xml)
-    seen[article] = replace(one, language=(parsed.language or "").lower()[:2])
-    if languages and parsed.language and seen[article].language not in languages:
-        raise UnitLost("language-not-allowed", parsed.language)
-    return _of(metadata, one.etag, xml, parsed)
 
 
-def _of(metadata: Metadata, etag: str, xml: bytes, article: Article) -> Row:
+def _of(one: Seen, xml: bytes, article: Article) -> Row:
+    metadata, code = one.metadata, license_code(one)
     assert metadata.xml is not None
-    license_ = license_of(metadata.license_code) or license_of(article.license_url)
+    link = license_of(article.license_url)
     return {
         "article": metadata.article,
-        "etag": etag,
+        "etag": one.etag,
         "pmid": metadata.pmid or article.pmid,
         "doi": metadata.doi or article.doi,
         "title": article.title or metadata.title,
@@ -138,8 +175,8 @@ def _of(metadata: Metadata, etag: str, xml: bytes, article: Article) -> Row:
         "year": article.year,
         "article_type": article.article_type,
         "language": article.language,
-        "license_code": metadata.license_code,
-        "license_url": article.license_url or (license_.url if license_ else None),
+        "license_code": code,
+        "license_url": article.license_url if link and link.code == (code or link.code) else None,
         "is_retracted": metadata.is_retracted,
         "is_manuscript": metadata.is_manuscript,
         "is_historical_ocr": metadata.is_historical_ocr,
@@ -151,7 +188,7 @@ def _of(metadata: Metadata, etag: str, xml: bytes, article: Article) -> Row:
 
 STEP = Stage(
     name="articles",
-    version=1,
+    version=2,
     scope="article",
     schema=schema.ARTICLES,
     key="article",

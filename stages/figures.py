@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from pmcoa_build import ids, schema
+from pmcoa_build.dataset.rows import article_url
 from pmcoa_build.engine.stage import Input, Result, Row, Stage, Tables, Unit
-from pmcoa_build.licenses import attribution, license_of
-from pmcoa_build.pmc.jats import parse_article
+from pmcoa_build.licenses import attribution, figure_license, stated_license
+from pmcoa_build.pmc.jats import Figure, parse_article
 from pmcoa_build.spec import Spec
 
 _WORK = ("authors", "title", "journal", "year", "doi")
@@ -29,8 +30,6 @@ def units(tables: Tables, spec: Spec, block: str) -> list[Unit]:
 def process(unit: Unit, content: Mapping[str, Row], resource: Any) -> Result:
     """One row a figure, in document order."""
     figures = parse_article(content["articles"]["xml"]).figures
-    license_ = license_of(unit.facts["license_code"]) or license_of(unit.facts["license_url"])
-    credit = attribution(license=license_, **{key: unit.facts[key] for key in _WORK})
     names = ids.figure_ids(unit.id, [figure.xml_id for figure in figures])
     return Result([
         {
@@ -42,18 +41,27 @@ def process(unit: Unit, content: Mapping[str, Row], resource: Any) -> Result:
             "caption_xml": figure.caption_xml,
             "mentions": list(figure.mentions),
             "graphics": list(figure.graphics),
-            "license": figure.license or unit.facts["license_code"] or "",
-            "attribution": credit,
-            "rights_note": figure.rights_note,
-            "reprint": figure.reprint,
+            **_rights(figure, unit),
         }
         for position, (name, figure) in enumerate(zip(names, figures, strict=True), 1)
     ])
 
 
+def _rights(figure: Figure, unit: Unit) -> Row:
+    """Licence, credit and notices of the figure, which may stand under other terms than its article."""
+    facts = unit.facts
+    code = figure_license(figure.license, figure.rights_note, facts["license_code"])
+    pmcid, _ = ids.parse_article_id(unit.id)
+    credit = attribution(
+        license=stated_license(code, facts["license_url"] if code == (facts["license_code"] or "") else None),
+        source_url=article_url(pmcid), notice=figure.rights_note, **{key: facts[key] for key in _WORK},
+    )
+    return {"license": code, "attribution": credit, "rights_note": figure.rights_note, "reprint": figure.reprint}
+
+
 STEP = Stage(
     name="figures",
-    version=1,
+    version=2,
     scope="article",
     schema=schema.FIGURES,
     key="figure_id",

@@ -191,8 +191,8 @@ def _look(state: State, spec: Spec, block: str) -> _Look:
 def _wanted(seen: Mapping[str, known.Seen], wanted: Row) -> list[known.Seen]:
     """The versions of one article whose XML is asked for under these settings."""
     best = best_versions([one.metadata for one in seen.values()], wanted["versions_policy"])
-    chosen = [(metadata, seen[metadata.article]) for metadata in best if articles.refused(metadata, wanted) is None]
-    return [one for _, one in chosen if not (wanted["languages"] and one.language not in ("", *wanted["languages"]))]
+    chosen = [seen[metadata.article] for metadata in best]
+    return [one for one in chosen if articles.refused(one, wanted) is None]
 
 
 def _images(state: State, spec: Spec, block: str) -> int | None:

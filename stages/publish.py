@@ -6,6 +6,7 @@ Data files (hard links to the shards), card, attribution, what was removed since
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -39,10 +40,11 @@ def run(context: TaskContext) -> TaskOutput:
     media = build.table("media", ["image_id", "md5"])
     attribution = attribution_rows(rows, build.table("articles", ["article", "title", "authors"]), media)
     lost = _reasons(build)
-    date = context.upstream["snapshot"]["all"]["facts"]["date"]
+    snapshot = context.upstream["snapshot"]["all"]
+    date, accessed = snapshot["facts"]["date"], f"{datetime.fromtimestamp(snapshot['run']['finished'], UTC):%Y-%m-%d}"
     dataset_id = publish(
-        context.out, shards, name=context.spec.build.name, snapshot_date=date, attribution=attribution,
-        funnel=funnel(build.state), figures=_gallery(build, lost), reasons=lost,
+        context.out, shards, name=context.spec.build.name, snapshot_date=date, accessed=accessed,
+        attribution=attribution, funnel=funnel(build.state), figures=_gallery(build, lost), reasons=lost,
     )
     folder = f"dataset-{dataset_id}"
     files = sorted(path for path in (context.out / folder).rglob("*") if path.is_file())
@@ -89,7 +91,7 @@ def _among(table: pa.Table, key: str, wanted: pa.Array) -> pa.Table:
 
 STEP = Task(
     name="publish",
-    version=1,
+    version=2,
     inputs=(
         Input("shards", tuple(schema.SHARDS.names)),
         Input("snapshot", ("facts",)),

@@ -117,7 +117,7 @@ _PANELS = ("panel_id", "image_id", "figure_id", "index", "bbox", "kind", "width"
 
 STEP = Stage(
     name="shards",
-    version=1,
+    version=2,
     scope="panel",
     schema=schema.SHARDS,
     key="panel_id",

@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from pmcoa_build import schema
 from pmcoa_build.engine.blocks import block_name, block_size, boundaries
@@ -27,7 +28,6 @@ from pmcoa_build.errors import RunFailed
 from pmcoa_build.pmc.inventory import fingerprint, read_inventory, resolve
 from pmcoa_build.pmc.select import block_hashes, select
 from pmcoa_build.pmc.snapshot_file import read_rows, write_rows
-from pmcoa_build.spec import Spec
 from stages.source import open_source, spent
 
 BLOCKS = pa.schema([
@@ -40,25 +40,21 @@ def run(context: TaskContext) -> TaskOutput:
     """Pin a snapshot, select from it, cut blocks."""
     spec, previous = context.spec, (context.previous or {}).get("facts", {})
     asked: Counter[str] = Counter()
-    folder, inventory = _pinned(previous, context) or _newest(context, asked)
+    pinned = _pinned(previous, context)
+    folder, inventory = pinned or _newest(context, asked)
     everything = read_file(inventory, columns=["pmcid", *(["last_modified"] if spec.select.since else [])])
-    chosen, left_out = select(everything, spec.select, _queried(spec, asked))
+    found = _queried(context, previous if pinned else {}, asked) if spec.select.query else None
+    chosen, left_out = select(everything, spec.select, _found(found))
     selected = int(chosen.sum())
     if not selected:
         raise RunFailed(
             f"None of the {everything.num_rows:,} article versions of snapshot {folder} is selected: loosen [select]."
         )
-    table = inventory
-    if selected < everything.num_rows:
-        digest = hashlib.sha256(inventory.name.encode() + np.packbits(chosen).tobytes()).hexdigest()
-        table = context.out / "snapshot" / f"selected-{folder}-{digest[:12]}.parquet"
-        save(table, read_rows(inventory, chosen=chosen))
+    table = inventory if selected == everything.num_rows else _save_selected(context.out, folder, inventory, chosen)
     bounds = boundaries(everything["pmcid"].to_numpy()[chosen], _bounds(context), block_size(selected))
     blocks = _blocks(table, bounds)
     cut = context.out / "snapshot" / f"blocks-{hashlib.sha256(str(blocks).encode()).hexdigest()[:12]}.parquet"
-    with atomic(cut) as temporary:
-        rows = pa.Table.from_pylist(blocks, schema=BLOCKS)
-        pq.write_table(rows, temporary, compression="zstd", write_page_checksum=True)
+    _save_small(cut, pa.Table.from_pylist(blocks, schema=BLOCKS))
     facts = {
         "folder": folder, "date": _date(folder, inventory), "url": spec.source.url,
         "inventory": _relative(inventory, context.out), "blocks": _relative(cut, context.out),
@@ -66,7 +62,10 @@ def run(context: TaskContext) -> TaskOutput:
         "before": previous.get("before") if previous.get("folder") == folder else previous.get("folder"),
     }
     counts = {"in": selected, "done": selected, "filtered": {}, "dead": {}}
-    return TaskOutput(files=[inventory, cut], facts=facts, table=table, counts=counts, spent=dict(asked))
+    if found:
+        facts |= {"query": spec.select.query, "found": _relative(found, context.out)}
+    files = [inventory, cut, *([found] if found else [])]
+    return TaskOutput(files=files, facts=facts, table=table, counts=counts, spent=dict(asked))
 
 
 def _pinned(previous: Row, context: TaskContext) -> tuple[str, Path] | None:
@@ -76,10 +75,11 @@ def _pinned(previous: Row, context: TaskContext) -> tuple[str, Path] | None:
     return (previous["folder"], inventory) if same and inventory.exists() and not context.update else None
 
 
-def _queried(spec: Spec, asked: Counter[str]) -> frozenset[int] | None:
-    """The PMCIDs that the query gives; None where there is no query."""
-    if not spec.select.query:
-        return None
+def _queried(context: TaskContext, pinned: Row, asked: Counter[str]) -> Path:
+    """The file of the PMCIDs that the query gives: pinned with the snapshot, so that NCBI is asked once for both."""
+    spec, path = context.spec, context.out / str(pinned.get("found", "nowhere"))
+    if pinned.get("query") == spec.select.query and path.exists():
+        return path
     from pmcoa_build.pmc.esearch import search
 
     with open_source(spec) as source:
@@ -87,7 +87,15 @@ def _queried(spec: Spec, asked: Counter[str]) -> frozenset[int] | None:
         found = search(spec.select.query, eutils_url=source.eutils_url, api_key=key, contact=spec.source.contact,
                        stats=source.bucket.stats)
         asked.update(spent(source))
-    return frozenset(found)
+    table = pa.table({"pmcid": pa.array(sorted(found), pa.int64())})
+    digest = hashlib.sha256(table["pmcid"].to_numpy().tobytes()).hexdigest()
+    path = context.out / "snapshot" / f"query-{digest[:12]}.parquet"
+    _save_small(path, table)
+    return path
+
+
+def _found(path: Path | None) -> NDArray[np.int64] | None:
+    return None if path is None else read_file(path)["pmcid"].to_numpy()
 
 
 def _newest(context: TaskContext, asked: Counter[str]) -> tuple[str, Path]:
@@ -125,6 +133,18 @@ def _blocks(table: Path, bounds: Sequence[int]) -> list[Row]:
         {"block": block_name(lower), "by": "pmcid", "lower": lower, "upper": upper, "rows": rows, "hash": digest}
         for (rows, digest), (lower, upper) in zip(hashes, pairwise(bounds), strict=True)
     ]
+
+
+def _save_selected(out: Path, folder: str, inventory: Path, chosen: NDArray[np.bool_]) -> Path:
+    digest = hashlib.sha256(inventory.name.encode() + np.packbits(chosen).tobytes()).hexdigest()
+    path = out / "snapshot" / f"selected-{folder}-{digest[:12]}.parquet"
+    save(path, read_rows(inventory, chosen=chosen))
+    return path
+
+
+def _save_small(path: Path, table: pa.Table) -> None:
+    with atomic(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
 
 
 def save(path: Path, pieces: Iterable[pa.Table | pa.RecordBatch]) -> None:

@@ -10,7 +10,9 @@ import jinja2
 import pyarrow as pa
 
 from pmcoa_build import schema
+from pmcoa_build.dataset.rows import FIGURE
 from pmcoa_build.dataset.stats import Statistics
+from pmcoa_build.licenses import License, license_of
 
 _SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"))
 
@@ -64,15 +66,20 @@ def render_card(
     *,
     name: str,
     snapshot_date: str,
+    accessed: str,
     removed: Mapping[str, int],
 ) -> str:
     """README.md. `funnel`: {"stage","unit","in","done","filtered":{reason:n},"dead":{reason:n}} a stage; `removed`:
-    rows of earlier datasets that are no longer here, by reason."""
+    rows of earlier datasets that are no longer here, by reason. `accessed`: the day on which PMC was read, YYYY-MM-DD.
+    """
     total = sum(statistics.rows.values())
-    licences = statistics.by["license"]
+    licences, listed = statistics.by["license"], _licences(statistics)
     return environment().get_template("card.md").render(
         name=name,
         snapshot_date=snapshot_date,
+        accessed=accessed,
+        licences=listed,
+        private=sum(entry["rows"] for entry in listed if not entry["shared"]),
         statistics=statistics,
         total=total,
         size=next((label for bound, label in _SIZES if total < bound), "n>10M"),
@@ -83,6 +90,32 @@ def render_card(
         removed=removed,
         top=_top,
     )
+
+
+def _licences(statistics: Statistics) -> list[dict[str, Any]]:
+    """name, SPDX id, URL, rows and demands of each licence and version, and whether they may be shared; most first."""
+    panels = set(statistics.by["kind"]) != {FIGURE}
+    found = []
+    for (code, url), rows in sorted(statistics.licences.items(), key=lambda item: (-item[1], str(item[0]))):
+        entry = license_of(url) or license_of(code)
+        found.append({
+            "name": entry.name if entry else code.replace("|", "/") or "not stated",
+            "spdx": entry.spdx if entry else None, "url": url, "rows": rows, "asks": _demands(entry),
+            "shared": entry is not None and entry.redistribution and (entry.adaptation or not panels),
+        })
+    return found
+
+
+def _demands(entry: License | None) -> str:
+    if entry is None or not entry.redistribution:
+        return "**not licensed for redistribution**: do not pass these rows on"
+    marks = {
+        "credit": not entry.code.startswith(("CC0", "PDM")),
+        "no commercial use": not entry.commercial,
+        "adaptations under the same licence": entry.code.endswith("-SA"),
+        "**no adaptations**: panels may not be shared": not entry.adaptation,
+    }
+    return ", ".join(demand for demand, asked in marks.items() if asked) or "nothing; credit is good practice"
 
 
 def losses(stage: Mapping[str, Any]) -> list[tuple[str, int]]:

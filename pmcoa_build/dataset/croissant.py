@@ -59,9 +59,10 @@ def render_croissant(
     name: str,
     dataset_id: str,
     snapshot_date: str,
+    accessed: str,
     licences: Sequence[str],
 ) -> str:
-    """croissant.json. `files`: (split, path in the dataset, sha256, bytes); `licences`: URLs."""
+    """croissant.json. `files`: (split, path in the dataset, sha256, bytes); `licences`: URLs; `accessed`: see card."""
     objects = [
         {"@type": "cr:FileObject", "@id": path, "name": path, "contentUrl": path, "sha256": sha256,
          "contentSize": f"{size} B", "encodingFormat": "application/x-parquet"}
@@ -85,7 +86,7 @@ def render_croissant(
         "license": list(licences),
         "keywords": ["biomedical figures", "image-text pairs", "PubMed Central"],
         "citeAs": "NIH NLM NCBI PubMed Central (PMC) Article Datasets - Full-Text Biomedical and Life Sciences Journal "
-        f"Articles on AWS was accessed on {snapshot_date} from https://registry.opendata.aws/ncbi-pmc.",
+        f"Articles on AWS was accessed on {accessed} from https://registry.opendata.aws/ncbi-pmc.",
         "url": "https://registry.opendata.aws/ncbi-pmc",
         "isLiveDataset": False,
         "distribution": objects + sets,

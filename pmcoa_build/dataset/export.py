@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import re
+import shutil
 import tarfile
 from collections import Counter
 from collections.abc import Iterator
@@ -26,8 +27,9 @@ _JSONL_SPLITS = {"train": "train", "validation": "valid", "test": "test"}
 def export_webdataset(dataset: Path, out: Path) -> int:
     """One tar a Parquet file, `<split>-00000.tar`: samples of .jpg (or .png), .txt (subcaption), .json (all columns).
 
-    Keys are made from the panel id and have no dot. `dataset`: the published folder. Returns the number of samples.
-    Raises UsageError where `dataset` is no dataset folder, or `out` is not empty.
+    Keys are made from the panel id and have no dot. ATTRIBUTION.parquet and the card, as CARD.md, go with it.
+    `dataset`: the published folder. Returns the number of samples. Raises UsageError where `dataset` is no dataset
+    folder, or `out` is not empty.
     """
     files = _files(dataset)
     _empty(out)
@@ -43,6 +45,7 @@ def export_webdataset(dataset: Path, out: Path) -> int:
                 _add(tar, f"{key}.txt", row["subcaption"].encode())
                 count += 1
         temporary.replace(out / f"{split}-{number:05d}.tar")
+    _add_terms(dataset, out)
     return count
 
 
@@ -50,7 +53,8 @@ def export_jsonl(dataset: Path, out: Path) -> int:
     """train.jsonl, valid.jsonl, test.jsonl and images/, in the form of https://huggingface.co/datasets/axiong/pmc_oa.
 
     A line: {"image": "PMC212319_Fig3_4.jpg", "caption": subcaption, …all other columns but caption as figure_caption}.
-    Returns the number of lines. Raises UsageError where `dataset` is no dataset folder, or `out` is not empty.
+    ATTRIBUTION.parquet and the card, as CARD.md, go with it. Returns the number of lines. Raises UsageError where
+    `dataset` is no dataset folder, or `out` is not empty.
     """
     files = _files(dataset)
     _empty(out)
@@ -63,7 +67,14 @@ def export_jsonl(dataset: Path, out: Path) -> int:
                 lines.write(json.dumps(line, ensure_ascii=False) + "\n")
                 count += 1
         temporary.replace(out / f"{title}.jsonl")
+    _add_terms(dataset, out)
     return count
+
+
+def _add_terms(dataset: Path, out: Path) -> None:
+    """Who passes the data on passes on credit and terms too; as README.md the card would promise Parquet files."""
+    for name, copy in (("ATTRIBUTION.parquet", "ATTRIBUTION.parquet"), ("README.md", "CARD.md")):
+        shutil.copyfile(dataset / name, out / copy)
 
 
 def _jsonl_rows(file: Path, images: Path) -> Iterator[dict[str, Any]]:

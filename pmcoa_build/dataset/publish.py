@@ -59,6 +59,7 @@ def publish(
     *,
     name: str,
     snapshot_date: str,
+    accessed: str,
     attribution: pa.Table,
     funnel: Sequence[Mapping[str, Any]],
     figures: Sequence[Mapping[str, Any]],
@@ -67,8 +68,9 @@ def publish(
     """Publish the shards, in the order given, and return the DATASET_ID (16 hex digits, from the data alone).
 
     `attribution`: attribution.ATTRIBUTION; `funnel`: see card.render_card; `figures`: see gallery.render_gallery;
-    `reasons`: why units (panel, image or article ids) are not in it, by id, for removed.parquet. A split without a row
-    is not in the dataset. Raises UsageError where `<out>/dataset` is something else than a published dataset.
+    `reasons`: why units (panel, image or article ids) are not in it, by id, for removed.parquet; `accessed`: the day on
+    which the source was read (YYYY-MM-DD), for the citation that NLM asks for. A split without a row is not in the
+    dataset. Raises UsageError where `<out>/dataset` is something else than a published dataset.
     """
     link = out / "dataset"
     if link.exists() and not link.is_symlink():
@@ -83,9 +85,10 @@ def publish(
     parts = [(shard.split, path, shard.sha256, shard.bytes) for path, shard in files]
     licences = sorted(filter(None, pc.unique(attribution["license_url"]).to_pylist()))
     texts = {
-        "README.md": render_card(counts, funnel, name=name, snapshot_date=snapshot_date, removed=causes),
+        "README.md": render_card(counts, funnel, name=name, snapshot_date=snapshot_date, accessed=accessed,
+                                 removed=causes),
         "croissant.json": render_croissant(
-            parts, name=name, dataset_id=dataset_id, snapshot_date=snapshot_date, licences=licences
+            parts, name=name, dataset_id=dataset_id, snapshot_date=snapshot_date, accessed=accessed, licences=licences
         ),
         "gallery.html": render_gallery(figures, funnel, counts, name=name, snapshot_date=snapshot_date),
         "DATASET_ID": dataset_id + "\n",

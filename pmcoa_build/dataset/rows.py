@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pmcoa_build import ids, schema
-from pmcoa_build.licenses import license_of
+from pmcoa_build.licenses import stated_license, with_changes
 
 METADATA = pa.schema(
     [field for field in schema.SHARDS if field.name != "image"] + [pa.field("split", pa.string(), nullable=False)]
@@ -21,6 +21,9 @@ METADATA = pa.schema(
 
 FIGURE = "figure"
 """Kind of rows that are a whole image with the whole caption."""
+
+CHANGES = "panel cut out of the figure and encoded anew"
+"""What was done to the image of a row that is no whole figure: licences ask to be told of it."""
 
 LOW_CONFIDENCE = 0.5
 """Pairs below this confidence carry the flag `low-confidence`."""
@@ -151,7 +154,9 @@ def _described(
     dates = [snapshot_date if isinstance(snapshot_date, str) else snapshot_date[name] for name in names]
     codes, own = figure["license"].to_pylist(), zip(
         article["license_code"].to_pylist(), article["license_url"].to_pylist(), strict=True)
-    urls = [_deed(code, url if code == of else None) for code, (of, url) in zip(codes, own, strict=True)]
+    urls = [_deed(code, url if code == (of or "") else None) for code, (of, url) in zip(codes, own, strict=True)]
+    lines = [with_changes(line, "" if kind == FIGURE else CHANGES) for line, kind in zip(
+        figure["attribution"].to_pylist(), rows["kind"].to_pylist(), strict=True)]
     extra = {
         "caption": figure["caption"],
         "article": figure["article"],
@@ -161,7 +166,7 @@ def _described(
         "mentions": figure["mentions"],
         "license": figure["license"],
         "license_url": pa.array(urls, pa.string()),
-        "attribution": figure["attribution"],
+        "attribution": pa.array(lines, pa.string()),
         "flags": _flags(rows, figure, screened, article),
         "source_url": pa.array([article_url(pmcid) for pmcid, _ in numbers], pa.string()),
         "snapshot_date": pa.array(dates, pa.string()),
@@ -179,14 +184,15 @@ def _described(
 
 def _deed(code: str, url: str | None) -> str | None:
     """Where the licence stands: the article's own URL in its usual spelling, else the current version's."""
-    named = license_of(url) or license_of(code)
+    named = stated_license(code, url)
     return named.url if named else url
 
 
 def _flags(rows: pa.Table, figure: pa.Table, screened: pa.Table, article: pa.Table) -> pa.Array:
     """What a user may want to filter by: names in a fixed order."""
-    rights = [bool(note) or "figure-rights" in (reasons or ()) for note, reasons in zip(
-        figure["rights_note"].to_pylist(), screened["reasons"].to_pylist(), strict=True)]
+    rights = [own != (code or "") or "figure-rights" in (reasons or ()) for own, code, reasons in zip(
+        figure["license"].to_pylist(), article["license_code"].to_pylist(), screened["reasons"].to_pylist(),
+        strict=True)]
     marks = {
         "retracted": article["is_retracted"].to_pylist(),
         "manuscript": article["is_manuscript"].to_pylist(),

@@ -14,18 +14,22 @@ import pyarrow.parquet as pq
 
 _COUNTED = ("license", "kind", "method", "journal", "year")
 _LISTED = {"modalities": "modality", "flags": "flag"}
-_COLUMNS = [*_COUNTED, *_LISTED, "article", "figure_id", "subcaption"]
+_COLUMNS = [*_COUNTED, *_LISTED, "license_url", "article", "figure_id", "subcaption"]
 WORD_BINS = (5, 10, 20, 40, 80, 160, 320)
 """Upper bounds (inclusive) of the bins of subcaption length in words; what is longer goes to `more`."""
 
 
 @dataclass
 class Statistics:
-    """Counts of a dataset. `by`: license, kind, method, journal, year, modality, flag → value → rows."""
+    """Counts of a dataset. `by`: license, kind, method, journal, year, modality, flag → value → rows.
+
+    `licences`: (code, URL or None) → rows.
+    """
 
     rows: Counter[str] = field(default_factory=Counter)
     bytes: Counter[str] = field(default_factory=Counter)
     by: dict[str, Counter[str]] = field(default_factory=dict)
+    licences: Counter[tuple[str, str | None]] = field(default_factory=Counter)
     panels_per_figure: Counter[int] = field(default_factory=Counter)
     words: Counter[str] = field(default_factory=Counter)
     articles: int = 0
@@ -49,6 +53,9 @@ def _count(result: Statistics, table: pa.Table) -> None:
         result.by[name].update({_text(value): n for value, n in _counts(table[name]).items()})
     for name, title in _LISTED.items():
         result.by[title].update(_counts(pc.list_flatten(table[name])))
+    pairs = table.select(["license", "license_url"]).group_by(["license", "license_url"]).aggregate([([], "count_all")])
+    for row in pairs.to_pylist():
+        result.licences[row["license"], row["license_url"]] += row["count_all"]
     per_figure = _counts(table["figure_id"])
     result.figures += len(per_figure)
     result.panels_per_figure.update(per_figure.values())

@@ -156,6 +156,7 @@ def read_license(xml: str, stated: str = "") -> tuple[str | None, str | None]:
 
     Signals: Creative Commons URLs anywhere in it, `license-type` and `content-type`, PMC's `stated` reference; only
     without any of these the words. A CC0 beside another licence is a waiver for the data (BioMed Central) and yields.
+    Other terms (licenses.OTHERS) have a URL, but no code.
     """
     urls = licenses.urls_in(xml)
     codes = [code for code, _ in urls]
@@ -164,4 +165,7 @@ def read_license(xml: str, stated: str = "") -> tuple[str | None, str | None]:
     if not codes:
         codes = licenses.codes_in_words(text_of(xml))
     code = licenses.most_restrictive(codes)
+    if code is None:
+        other = licenses.other_terms(xml)
+        return None, other.url if other else None
     return code, next((url for found, url in urls if found == code), None)

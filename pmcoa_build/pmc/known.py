@@ -32,17 +32,25 @@ class State:
 
 
 @dataclass(frozen=True)
+class Text:
+    """What an XML says of itself, and a selection may depend on: language ("" if none is stated) and licence code."""
+
+    language: str
+    license_code: str | None
+
+
+@dataclass(frozen=True)
 class Seen:
     """What is known of one version.
 
     `data`: its JSON; `asked`: the ETag that the snapshot gave when it was fetched, which may be older; `states`: oldest
-    first, the last is that of `data`; `language`: of its XML, "" where that has not been read.
+    first, the last is that of `data`; `text`: of its XML, None where that has not been read.
     """
 
     data: bytes
     asked: str
     states: tuple[State, ...]
-    language: str = ""
+    text: Text | None = None
 
     @property
     def metadata(self) -> Metadata:
@@ -69,7 +77,7 @@ def saw(before: Seen | None, article: str, asked: str, data: bytes) -> Seen:
         return Seen(data, asked, (state,))
     states = (*(old for old in before.states if old.etag != state.etag), state)[-_MOST_STATES:]
     same_text = before.states[-1].xml_md5 == state.xml_md5
-    return replace(before, data=data, asked=asked, states=states, language=before.language if same_text else "")
+    return replace(before, data=data, asked=asked, states=states, text=before.text if same_text else None)
 
 
 def _state(etag: str, metadata: Metadata) -> State:
@@ -108,8 +116,8 @@ def changes(seen: Seen | None, old_etag: str, new_etag: str) -> list[str]:
 def dump(seen: Mapping[str, Seen]) -> bytes:
     """The memo of one article: version id -> what is known of it."""
     told = {
-        article: {"json": one.data.decode("utf-8", "surrogateescape"), "asked": one.asked, "language": one.language,
-                  "states": [asdict(state) for state in one.states]}
+        article: {"json": one.data.decode("utf-8", "surrogateescape"), "asked": one.asked,
+                  "text": asdict(one.text) if one.text else None, "states": [asdict(state) for state in one.states]}
         for article, one in sorted(seen.items())
     }
     return json.dumps(told, separators=(",", ":")).encode() if told else b""
@@ -120,6 +128,6 @@ def load(memo: bytes) -> dict[str, Seen]:
     told = json.loads(memo) if memo else {}
     return {
         article: Seen(one["json"].encode("utf-8", "surrogateescape"), one["asked"],
-                      tuple(State(**state) for state in one["states"]), one["language"])
+                      tuple(State(**state) for state in one["states"]), Text(**one["text"]) if one["text"] else None)
         for article, one in told.items()
     }

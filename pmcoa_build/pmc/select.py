@@ -20,7 +20,7 @@ _ID = re.compile(r"(?:PMC)?([1-9][0-9]{0,9})(?:\.[0-9]+)?")
 
 
 def select(
-    inventory: pa.Table, keys: SelectKeys, found: frozenset[int] | None = None
+    inventory: pa.Table, keys: SelectKeys, found: NDArray[np.int64] | None = None
 ) -> tuple[NDArray[np.bool_], dict[str, int]]:
     """Which rows are selected, and how many rows each key left out.
 
@@ -38,11 +38,11 @@ def select(
         np.logical_and(chosen, mask, out=chosen)
 
     if keys.articles:
-        keep("articles", _among(pmcids, read_ids(keys.articles, "articles")))
+        keep("articles", np.isin(pmcids, _ids(read_ids(keys.articles, "articles"))))
     if keys.exclude:
-        keep("exclude", ~_among(pmcids, read_ids(keys.exclude, "exclude")))
+        keep("exclude", ~np.isin(pmcids, _ids(read_ids(keys.exclude, "exclude"))))
     if found is not None:
-        keep("query", _among(pmcids, found))
+        keep("query", np.isin(pmcids, found))
     if keys.since:
         if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", keys.since):
             raise UsageError(f"[select] since = {keys.since!r} must be a date such as 2026-01-31.")
@@ -66,9 +66,8 @@ def read_ids(values: Sequence[str], key: str) -> frozenset[int]:
     return frozenset(found)
 
 
-def _among(pmcids: NDArray[np.int32], wanted: frozenset[int]) -> NDArray[np.bool_]:
-    values = np.fromiter(wanted, np.int64, len(wanted))
-    return np.isin(pmcids, values)
+def _ids(wanted: frozenset[int]) -> NDArray[np.int64]:
+    return np.fromiter(wanted, np.int64, len(wanted))
 
 
 def _sampled(pmcids: NDArray[np.int32], chosen: NDArray[np.bool_], size: int) -> NDArray[np.bool_]:

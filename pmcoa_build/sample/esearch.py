@@ -1,7 +1,8 @@
 """A stand-in for ESearch on db=pmc: filters, dates, words of titles.
 
 See https://www.ncbi.nlm.nih.gov/books/NBK25499/#chapter4.ESearch. Knows `AND`, `OR`, `NOT`, parentheses,
-`"…"[Filter]` and `…[pmcrdat]`; anything else is looked for in the title.
+`"…"[Filter]` and `…[pmcrdat]`; anything else is looked for in the title. What finds nothing, and fields that are not
+known, are listed as NCBI lists them.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from typing import Any
 LIMIT = 10_000
 """ESearch gives no more ids than these for one query, however it is paged."""
 
+_DATES = {"pmcrdat", "pdat"}
+_FIELDS = {"", "filter", "title", "ti", "all fields", *_DATES}
 _TOKENS = re.compile(r'\s*(\(|\)|(?:AND|OR|NOT)(?![\w])|"[^"]*"(?:\[[^\]]*\])?|[^\s()\[]+(?:\s*\[[^\]]*\])?)')
 _FILTERS: dict[str, Callable[[dict[str, Any]], bool]] = {
     "open_access": lambda record: bool(record["is_pmc_openaccess"]),
@@ -27,12 +30,17 @@ _FILTERS: dict[str, Callable[[dict[str, Any]], bool]] = {
 
 def esearch(root: Path, query: Mapping[str, str], limit: int = LIMIT) -> bytes:
     """The JSON reply: `esearchresult.count` and `.idlist` (digits without "PMC", newest first, paged)."""
-    records = _records(root)
-    found = sorted(_Parser(query.get("term", ""), records).whole(), reverse=True)
+    parser = _Parser(query.get("term", ""), _records(root))
+    found = sorted(parser.whole(), reverse=True)
     start, most = int(query.get("retstart", "0")), min(int(query.get("retmax", "20")), limit)
-    result = {"count": str(len(found)), "retmax": str(most), "retstart": str(start),
+    result: dict[str, Any] = {"count": str(len(found)), "retmax": str(most), "retstart": str(start),
               "idlist": [str(pmcid) for pmcid in found[:limit][start : start + most]],
               "querytranslation": query.get("term", "")}
+    if parser.phrases or parser.fields:
+        result["errorlist"] = {"phrasesnotfound": parser.phrases, "fieldsnotfound": parser.fields}
+    if not found:
+        result["warninglist"] = {"phrasesignored": [], "quotedphrasesnotfound": [],
+                                 "outputmessages": ["No items found."]}
     return json.dumps({"header": {"type": "esearch", "version": "0.3"}, "esearchresult": result}).encode()
 
 
@@ -58,6 +66,8 @@ class _Parser:
     def __init__(self, term: str, records: dict[int, dict[str, Any]]) -> None:
         self.tokens = [match[1] for match in _TOKENS.finditer(term)]
         self.records = records
+        self.phrases: list[str] = []
+        self.fields: list[str] = []
 
     def whole(self) -> set[int]:
         """All of them if nothing is asked."""
@@ -79,16 +89,21 @@ class _Parser:
                 self.tokens.pop(0)
             return found
         words, _, tag = token.partition("[")
-        return {pmcid for pmcid, record in self.records.items() if _holds(record, words.strip().strip('"'),
-                                                                          tag.rstrip("]"))}
+        tag = tag.rstrip("]").lower()
+        found = {pmcid for pmcid, record in self.records.items() if _holds(record, words.strip().strip('"'), tag)}
+        if not found and tag not in _DATES:
+            self.phrases.append(token)
+        if tag not in _FIELDS:
+            self.fields.append(f"[{tag}]")
+        return found
 
 
 def _holds(record: dict[str, Any], words: str, tag: str) -> bool:
     words = words.strip()
-    if tag.lower() == "filter":
+    if tag == "filter":
         name = words.lower().replace(" ", "_")
         return name in _FILTERS and _FILTERS[name](record)
-    if tag.lower() in ("pmcrdat", "pdat"):
+    if tag in _DATES:
         first, _, last = (part.strip().strip('"') for part in words.partition(":"))
         return bool(first <= record["day"] <= (last or first + "~")) if record["day"] else False
     return words.lower() in record["title"].lower()

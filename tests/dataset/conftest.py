@@ -23,6 +23,7 @@ settings.load_profile("steady")
 Tables = dict[str, pa.Table]
 Row = dict[str, Any]
 _CC_BY = "https://creativecommons.org/licenses/by/4.0/"
+ACCESSED = "2026-02-03"
 FUNNEL = [
     {"stage": "articles", "unit": "article", "in": 9, "done": 7, "filtered": {"retracted": 1}, "dead": {"timeout": 1}},
     {"stage": "shards", "unit": "panel", "in": 48, "done": 46, "filtered": {"duplicate": 2}, "dead": {}},
@@ -116,7 +117,7 @@ def publish_tables(tables: Tables, out: Path, level: str = "panel", date: str = 
     """Write shards to <out>/shards and publish them."""
     files, credit = write_shards(tables, out / "shards" / date, level)
     facts = {"funnel": FUNNEL, "figures": [], "reasons": {}, **given}
-    return publish.publish(out, files, name="tiny", snapshot_date=date, attribution=credit, **facts)
+    return publish.publish(out, files, name="tiny", snapshot_date=date, accessed=ACCESSED, attribution=credit, **facts)
 
 
 @pytest.fixture

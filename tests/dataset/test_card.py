@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import yaml
 
 from pmcoa_build.dataset.card import render_card
 from pmcoa_build.dataset.stats import Statistics, statistics
+
+CC = "https://creativecommons.org"
 
 
 def front_matter(card: str) -> dict[str, Any]:
@@ -30,10 +33,17 @@ def test_the_front_matter_names_splits_files_and_columns(published: Path) -> Non
 
 
 @pytest.mark.parametrize("sentence", [
-    "Taken from PMC's inventory of 2026-01-31",
+    "Source of the data: U.S. National Library of Medicine (NLM), PubMed Central, inventory of 2026-01-31",
+    "does not endorse this dataset",
+    "gives no warranty for the data",
+    "registered trademark of the U.S. Department of Health and Human Services",
+    "[CC BY 4.0](https://creativecommons.org/licenses/by/4.0/) | CC-BY-4.0 | 48 | credit |",
+    "panels were cut out of their figures and encoded anew as JPEG",
+    "`ATTRIBUTION.parquet` has all of them",
+    "If an image of you, your patient or your work should not be here, tell who publishes this dataset",
     "does not reflect the most current or accurate data available",
     "U.S. National Library of Medicine",
-    "was accessed on 2026-01-31 from https://registry.opendata.aws/ncbi-pmc",
+    "was accessed on 2026-02-03 from https://registry.opendata.aws/ncbi-pmc",
     "| articles | article | 9 | 7 | retracted 1, timeout 1 |",
     "| shards | panel | 48 | 46 | duplicate 2 |",
     "| CC BY | 48 |",
@@ -55,10 +65,37 @@ def test_size_and_licence_classes(rows: int, size: str) -> None:
     counts.rows["train"] = rows
     counts.bytes["train"] = 1
     counts.by["license"]["odd | one"] = rows
-    card = render_card(counts, [], name='quo"te: x', snapshot_date="2026-01-31", removed={})
+    card = render_card(counts, [], name='quo"te: x', snapshot_date="2026-01-31", accessed="2026-02-03", removed={})
     found = front_matter(card)
     assert (found["size_categories"], found["license"], found["pretty_name"]) == ([size], "other", 'quo"te: x')
     assert "| odd / one |" in card
+
+
+@pytest.mark.parametrize(("code", "url", "line"), [
+    ("CC0", f"{CC}/publicdomain/zero/1.0/",
+     "[CC0 1.0](https://creativecommons.org/publicdomain/zero/1.0/) | CC0-1.0 | 7 | nothing"),
+    ("CC BY", f"{CC}/licenses/by/2.0/uk/", f"[CC BY 2.0 UK]({CC}/licenses/by/2.0/uk/) | – | 7 | credit |"),
+    ("CC BY-SA", f"{CC}/licenses/by-sa/4.0/", "| CC-BY-SA-4.0 | 7 | credit, adaptations under the same licence |"),
+    ("CC BY-NC-ND", f"{CC}/licenses/by-nc-nd/4.0/", "| 7 | credit, no commercial use, **no adaptations**"),
+    ("TDM", None, "| TDM | – | 7 | **not licensed for redistribution**"),
+    ("", None, "| not stated | – | 7 | **not licensed for redistribution**"),
+    ("<odd> | one", None, "| &lt;odd&gt; / one | – | 7 | **not licensed"),
+])
+def test_what_each_licence_asks_for(code: str, url: str | None, line: str) -> None:
+    counts = Statistics(by={key: {} for key in ("license", "modality", "kind", "method", "flag")})  # type: ignore[arg-type]
+    counts.licences[code, url] = 7
+    assert line in render_card(counts, [], name="x", snapshot_date="2026-01-31", accessed="2026-02-03", removed={})
+
+
+@pytest.mark.parametrize(("code", "kind", "private"), [
+    ("CC BY", "plot", False), ("CC BY-NC", "plot", False), ("CC BY-ND", "plot", True), ("CC BY-ND", "figure", False),
+    ("TDM", "figure", True), ("", "plot", True),
+])
+def test_what_may_not_be_passed_on_is_not_offered_for_upload(code: str, kind: str, private: bool) -> None:
+    counts = Statistics(by={key: Counter() for key in ("license", "modality", "kind", "method", "flag")})
+    counts.licences[code, None] = counts.by["kind"][kind] = 7
+    card = render_card(counts, [], name="x", snapshot_date="2026-01-31", accessed="2026-02-03", removed={})
+    assert ("**7 rows may not be passed on" in card, "hf upload" in card) == (private, not private)
 
 
 def test_statistics_count_rows_figures_and_lengths(published: Path) -> None:
@@ -67,6 +104,7 @@ def test_statistics_count_rows_figures_and_lengths(published: Path) -> None:
     assert (sum(found.rows.values()), found.figures, found.articles) == (48, 24, 12)
     assert found.panels_per_figure == {2: 24}
     assert found.words == {"≤ 5": 48}
+    assert found.licences == {("CC BY", "https://creativecommons.org/licenses/by/4.0/"): 48}
     assert found.by["modality"] == {"MRI": 24}
     assert found.by["flag"] == {"low-confidence": 24, "retracted": 4, "reprint": 4}
     assert found.by["year"] == {"2020": 12, "2021": 12, "2022": 8, "2023": 8, "2024": 8}

@@ -36,7 +36,9 @@ def samples(path: Path) -> dict[str, dict[str, bytes]]:
 def test_webdataset_samples(published: Path, tmp_path: Path) -> None:
     assert export_webdataset(published, tmp_path / "wds") == 48
     assert sorted(p.name for p in (tmp_path / "wds").iterdir()) == [
-        "test-00000.tar", "train-00000.tar", "validation-00000.tar"]
+        "ATTRIBUTION.parquet", "CARD.md", "test-00000.tar", "train-00000.tar", "validation-00000.tar"]
+    for name, copy in (("ATTRIBUTION.parquet", "ATTRIBUTION.parquet"), ("README.md", "CARD.md")):
+        assert (tmp_path / "wds" / copy).read_bytes() == (published / name).read_bytes()
     rows = pq.read_table(published / "data" / "train-00000-of-00001.parquet").to_pylist()
     found = samples(tmp_path / "wds" / "train-00000.tar")
     assert list(found) == [sample_key(row["panel_id"]) for row in rows]
@@ -56,12 +58,14 @@ def test_webdataset_is_the_same_every_time(published: Path, tmp_path: Path) -> N
 def test_jsonl_in_the_form_of_pmc_oa(published: Path, tmp_path: Path) -> None:
     assert export_jsonl(published, tmp_path / "out") == 48
     names = set()
+    assert {"ATTRIBUTION.parquet", "CARD.md"} < {path.name for path in (tmp_path / "out").iterdir()}
     for split, title in (("train", "train"), ("validation", "valid"), ("test", "test")):
         rows = pq.read_table(published / "data" / f"{split}-00000-of-00001.parquet").to_pylist()
         lines = [json.loads(line) for line in (tmp_path / "out" / f"{title}.jsonl").read_text().splitlines()]
         assert [line["caption"] for line in lines] == [row["subcaption"] for row in rows]
         assert [line["figure_caption"] for line in lines] == [row["caption"] for row in rows]
         for line, row in zip(lines, rows, strict=True):
+            assert {"license", "license_url", "attribution", "source_url", "snapshot_date"} < line.keys()
             assert (tmp_path / "out" / "images" / line["image"]).read_bytes() == row["image"]["bytes"]
         names |= {line["image"] for line in lines}
     assert len(names) == 48 and "PMC10000000_F1_2.jpg" in names
@@ -72,6 +76,8 @@ def test_other_formats_become_png(tmp_path: Path, tables: dict[str, pa.Table], p
     buffer = io.BytesIO()
     Image.new("P", (32, 48), 3).save(buffer, "GIF")
     (tmp_path / "gif" / "data").mkdir(parents=True)
+    for name in ("README.md", "ATTRIBUTION.parquet"):
+        (tmp_path / "gif" / name).write_bytes((published / name).read_bytes())
     image = pa.array([{"bytes": buffer.getvalue(), "path": "x.gif"}], schema.IMAGE)
     write_shard(tmp_path / "gif" / "data" / "test-00000-of-00001.parquet", row, lambda _: image)
     export_webdataset(tmp_path / "gif", tmp_path / "out")

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from pmcoa_build import schema
-from pmcoa_build.dataset.rows import METADATA, image_source, shard_rows
+from pmcoa_build.dataset.rows import CHANGES, METADATA, image_source, shard_rows
 
 Tables = dict[str, pa.Table]
 FIRST = "PMC10000000.1/gr1.jpg#xywh=0,0,32,48"
@@ -28,7 +28,8 @@ def test_a_panel_row_is_what_all_tables_say(tables: Tables) -> None:
         "preamble": "Study 0:", "panel_id": FIRST, "figure_id": "PMC10000000.1/F1", "article": "PMC10000000.1",
         "pmid": 1000, "doi": "10.1/0", "bbox": [0, 0, 32, 48], "width": 32, "height": 48, "label": "A",
         "kind": "radiology", "modalities": [], "method": "label", "confidence": pytest.approx(0.95),
-        "mentions": ["See Figure 1."], "license": "CC BY", "attribution": "A. Author, On 0, J Test, CC BY",
+        "mentions": ["See Figure 1."], "license": "CC BY",
+        "attribution": f"A. Author, On 0, J Test, CC BY Changes: {CHANGES}.",
         "license_url": "https://creativecommons.org/licenses/by/4.0/", "flags": [], "journal": "J Test", "year": 2020,
         "source_url": "https://pmc.ncbi.nlm.nih.gov/articles/PMC10000000/", "snapshot_date": "2026-01-31",
         "split": tables["dedupe"]["split"][0].as_py(),
@@ -48,6 +49,7 @@ def test_a_figure_row_has_the_whole_image_and_caption(tables: Tables) -> None:
         "panel_id": "PMC10000000.1/gr1.jpg#xywh=0,0,64,48", "bbox": [0, 0, 64, 48], "kind": "figure", "label": None,
         "method": "whole-caption", "subcaption": rows[0]["caption"], "preamble": "", "width": 64,
     }  # fmt: skip
+    assert rows[0]["attribution"] == "A. Author, On 0, J Test, CC BY", "PMC's own file: nothing was changed"
 
 
 def test_both_levels_give_unique_ids_even_for_a_panel_that_is_the_figure(tables: Tables) -> None:
@@ -85,7 +87,7 @@ def test_flags(tables: Tables) -> None:
     both = {"is_manuscript": True, "is_historical_ocr": True}
     tables["articles"] = changed(tables["articles"], "article", "PMC10009000", **both)
     tables["screen"] = changed(tables["screen"], "figure_id", "PMC10000000.1/F2", reasons=["figure-rights"])
-    tables["figures"] = changed(tables["figures"], "figure_id", "PMC10003000.1/F1", rights_note="© Elsewhere")
+    tables["figures"] = changed(tables["figures"], "figure_id", "PMC10003000.1/F1", license="")
     tables["align"] = changed(tables["align"], "panel_id", "PMC10006000.1/gr1.jpg#xywh=0,", method="corrected")
     flags = {row["panel_id"]: row["flags"] for row in joined(tables)}
     assert flags[FIRST] == []
@@ -100,12 +102,20 @@ def test_flags(tables: Tables) -> None:
 def test_a_figure_under_another_licence_links_to_that_one(tables: Tables) -> None:
     tables["figures"] = changed(tables["figures"], "figure_id", "PMC10000000.1/F1", license="CC BY-NC")
     tables["figures"] = changed(tables["figures"], "figure_id", "PMC10003000.1/F1", license="odd")
+    tables["figures"] = changed(tables["figures"], "figure_id", "PMC10009000.1/F1", license="")
     old = "http://creativecommons.org/licenses/by/3.0"
     tables["articles"] = changed(tables["articles"], "article", "PMC10006000.1", license_url=old)
     urls = {row["figure_id"]: row["license_url"] for row in joined(tables)}
     assert urls["PMC10000000.1/F1"] == "https://creativecommons.org/licenses/by-nc/4.0/"
-    assert urls["PMC10003000.1/F1"] is None
+    assert urls["PMC10003000.1/F1"] is None and urls["PMC10009000.1/F1"] is None
     assert urls["PMC10006000.1/F1"] == "https://creativecommons.org/licenses/by/3.0/"
+
+
+def test_other_terms_keep_their_url(tables: Tables) -> None:
+    terms = "https://www.elsevier.com/open-access/userlicense/1.0/"
+    tables["articles"] = changed(tables["articles"], "article", "PMC10000000.1", license_code=None, license_url=terms)
+    tables["figures"] = changed(tables["figures"], "figure_id", "PMC10000000.1/F1", license="")
+    assert joined(tables)[0]["license_url"] == terms
 
 
 def test_dates_may_differ_by_article(tables: Tables) -> None:

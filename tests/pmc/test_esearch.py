@@ -150,7 +150,59 @@ def test_429_is_waited_for(ncbi: Ncbi) -> None:
     assert 7 < time.now < 10
 
 
+BACKEND = '{"esearchresult": {"ERROR": "Search Backend failed: Couldn\'t resolve #pmc,\nthe address table is empty."}}'
+
+
+def test_a_failing_back_end_is_asked_again(ncbi: Ncbi) -> None:
+    ncbi.articles = many(3, 1)
+    ncbi.script = [(200, BACKEND, {})] * 3
+    assert search(ncbi, time := Time()) == {1, 2, 3}
+    assert len(ncbi.forms) == 4 and time.now >= 15
+    ncbi.script = [(200, BACKEND, {})] * 4
+    with pytest.raises(SourceUnreachable, match="fails on its side"):
+        search(ncbi)
+
+
+@pytest.mark.parametrize(("errors", "warnings"), [
+    ({"phrasesnotfound": ["glioblastomma"], "fieldsnotfound": []}, {}),
+    ({}, {"phrasesignored": ["glioblastomma"], "quotedphrasesnotfound": [], "outputmessages": []}),
+    (None, {"quotedphrasesnotfound": ["glioblastomma"]}),
+])
+def test_words_that_ncbi_does_not_know(ncbi: Ncbi, caplog: pytest.LogCaptureFixture, errors: Any,
+                                       warnings: Any) -> None:
+    said = {"errorlist": errors, "warninglist": warnings}
+    ncbi.script = [(200, json.dumps({"esearchresult": {"count": "1", "idlist": ["7"], **said}}), {})]
+    assert search(ncbi) == {7}
+    assert caplog.text.count("NCBI does not know 'glioblastomma' in [select] query") == 1
+    ncbi.script = [(200, json.dumps({"esearchresult": {"count": "0", "idlist": [], **said}}), {})]
+    with pytest.raises(UsageError, match="finds nothing, and NCBI does not know 'glioblastomma'"):
+        search(ncbi)
+
+
+def test_a_field_that_ncbi_does_not_know(ncbi: Ncbi) -> None:
+    said = {"count": "1", "idlist": ["7"], "errorlist": {"phrasesnotfound": [], "fieldsnotfound": ["[tiabx]"]}}
+    ncbi.script = [(200, json.dumps({"esearchresult": said}), {})]
+    with pytest.raises(UsageError, match=re.escape("does not know the search field [tiabx]")):
+        search(ncbi)
+
+
+def test_nothing_is_wrong_with_a_search_that_finds_nothing(ncbi: Ncbi, caplog: pytest.LogCaptureFixture) -> None:
+    said = {"count": "0", "idlist": [], "warninglist": {"phrasesignored": [], "outputmessages": ["No items found."]}}
+    ncbi.script = [(200, json.dumps({"esearchresult": said}), {})]
+    assert search(ncbi) == set()
+    assert not caplog.records
+
+
+def test_without_a_contact_no_empty_address_is_sent(ncbi: Ncbi) -> None:
+    esearch.search("x", eutils_url=ncbi.url, api_key=None, contact="", clock=Time().clock())
+    assert "email" not in ncbi.forms[0]
+
+
 @pytest.mark.parametrize(("status", "body", "error"), [
+    (200, '{"esearchresult": {"ERROR": "Empty result - nothing todo"}}', UsageError),
+    (200, '{"error":"API rate limit exceeded","count":"11"}', SourceUnreachable),
+    (200, '{"esearchresult": []}', SourceUnreachable),
+    (200, '{"esearchresult": {"count": "0", "idlist": [], "errorlist": ["x"]}}', SourceUnreachable),
     (200, '{"esearchresult": {"ERROR": "Empty term and query_key - nothing todo"}}', UsageError),
     (400, '{"error":"API key invalid"}', UsageError),
     (200, "<html>maintenance</html>", SourceUnreachable),

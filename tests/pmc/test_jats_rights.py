@@ -204,6 +204,18 @@ def test_article_licence(terms: str, code: str | None) -> None:
     assert parse("", meta=f"<article-meta><permissions>{terms}</permissions></article-meta>").license_code == code
 
 
+@pytest.mark.parametrize(("terms", "url"), [
+    ("<license><license-p>X <ext-link xlink:href='http://pubs.acs.org/page/policy/authorchoice_termsofuse.html'/>"
+     "</license-p></license>", "https://pubs.acs.org/page/policy/authorchoice_termsofuse.html"),
+    ("<license xlink:href='http://www.elsevier.com/open-access/userlicense/1.0/'/>",
+     "https://www.elsevier.com/open-access/userlicense/1.0/"),
+    ("<license xlink:href='http://example.org/terms'/>", None),
+])  # fmt: skip
+def test_other_terms_have_a_url_but_no_code(terms: str, url: str | None) -> None:
+    article = parse("", meta=f"<article-meta><permissions>{terms}</permissions></article-meta>")
+    assert (article.license_code, article.license_url) == (None, url)
+
+
 def test_licence_from_pmc_and_from_old_dtds() -> None:
     stated = custom("pmc-license-ref", "CC BY-NC")
     assert parse("", meta=f"<article-meta>{stated}</article-meta>").license_code == "CC BY-NC"

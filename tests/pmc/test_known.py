@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pmcoa_build.errors import UnitLost
-from pmcoa_build.pmc.known import KINDS, Seen, changes, dump, load, saw
+from pmcoa_build.pmc.known import KINDS, Seen, Text, changes, dump, load, saw
 
 ARTICLE = "PMC7.1"
 
@@ -71,12 +72,10 @@ def test_a_version_that_was_newer_than_its_snapshot_answers_for_both() -> None:
     assert changes(saw(known, ARTICLE, md5(later), later), md5(newer), md5(later)) == ["retracted", "licence"]
 
 
-def test_a_new_text_forgets_the_language_of_the_old() -> None:
-    from dataclasses import replace
-
-    known = replace(seen(record()), language="de")
-    assert saw(known, ARTICLE, "1" * 32, record(doi="10.1/x")).language == "de"
-    assert saw(known, ARTICLE, "1" * 32, record(**OTHER_XML)).language == ""
+def test_a_new_text_forgets_what_the_old_said() -> None:
+    known = replace(seen(record()), text=Text("de", "CC BY"))
+    assert saw(known, ARTICLE, "1" * 32, record(doi="10.1/x")).text == Text("de", "CC BY")
+    assert saw(known, ARTICLE, "1" * 32, record(**OTHER_XML)).text is None
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", record(version=2), record(pmcid="PMC8")])
@@ -86,9 +85,9 @@ def test_what_does_not_describe_the_article(data: bytes) -> None:
 
 
 @given(st.lists(st.sampled_from([record(), record(doi="10.1/ü"), record(license_code=None), record(**OTHER_XML)]),
-                min_size=1, max_size=60))
-def test_a_memo_is_read_as_it_was_written(states: list[bytes]) -> None:
-    known = {ARTICLE: seen(*states)}
+                min_size=1, max_size=60), st.sampled_from([None, Text("", None), Text("de", "CC BY")]))
+def test_a_memo_is_read_as_it_was_written(states: list[bytes], text: Text | None) -> None:
+    known = {ARTICLE: replace(seen(*states), text=text)}
     assert load(dump(known)) == known
     assert len({state.etag for state in known[ARTICLE].states}) == len(known[ARTICLE].states) == len(set(states))
     assert known[ARTICLE].etag == md5(states[-1])

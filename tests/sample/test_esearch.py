@@ -66,6 +66,14 @@ def test_a_query_may_be_posted(server: SampleServer) -> None:
     assert search(server, "cc0_license[Filter]", post=True) == search(server, "cc0_license[Filter]")
 
 
+def test_what_is_not_known_is_listed(server: SampleServer) -> None:
+    reply = search(server, "(cohort OR zzqq) AND cohort[nofield] NOT 1700[pdat]")
+    assert reply["errorlist"] == {"phrasesnotfound": ["zzqq"], "fieldsnotfound": ["[nofield]"]}
+    assert "errorlist" not in search(server, "cohort AND open_access[Filter]")
+    assert search(server, "zzqq")["warninglist"] == {
+        "phrasesignored": [], "quotedphrasesnotfound": [], "outputmessages": ["No items found."]}
+
+
 def test_words_are_looked_for_in_titles(server: SampleServer) -> None:
     assert ids(server, "sample AND cohort") == ids(server, "cohort")
     assert ids(server, "unheard-of") == []

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from pmcoa_build.licenses import LICENSES
+
 _FIGURE = """<fig id="{id}"><label>Figure 1</label><caption><title>{title}</title>
 <p>(A) {first}. (B) {second}.</p></caption>
 <graphic xlink:href="{graphic}"/></fig>"""
@@ -24,7 +26,7 @@ _ARTICLE = """<article xmlns:xlink="http://www.w3.org/1999/xlink" article-type="
 <article-meta><article-id pub-id-type="pmcid">{pmcid}</article-id><title-group><article-title>{title}</article-title>
 </title-group><contrib-group><contrib contrib-type="author"><name><surname>Roe</surname><given-names>Jo</given-names>
 </name></contrib></contrib-group><pub-date pub-type="epub"><year>2024</year></pub-date><permissions><license>
-<ali:license_ref xmlns:ali="http://www.niso.org/schemas/ali/1.0/">https://creativecommons.org/licenses/by/4.0/</ali:license_ref>
+<ali:license_ref xmlns:ali="http://www.niso.org/schemas/ali/1.0/">{license}</ali:license_ref>
 </license></permissions></article-meta></front><body><p>As <xref ref-type="fig" rid="F1">Fig. 1</xref> shows.</p>
 {figures}</body></article>"""
 
@@ -87,7 +89,8 @@ def write_article(root: Path, article: Article) -> None:
     figures = _FIGURE.format(id=article.figure, title=f"CT of sample {number}.", first="Axial CT before",
                              second="CT after", graphic="g1")
     figures += _SINGLE.format(text=f"Chest radiograph of patient {number}.")
-    xml = _ARTICLE.format(pmcid=f"PMC{number}", title=article.title, figures=figures).encode()
+    xml = _ARTICLE.format(pmcid=f"PMC{number}", title=article.title, figures=figures,
+                          license=LICENSES[article.code].url).encode()
     files = {f"{article.id}.xml": xml, "g1.png": image(article.seed, panels=2),
              "g2.png": image(article.seed + 100, panels=1)}
     urls = {}

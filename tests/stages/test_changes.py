@@ -34,11 +34,11 @@ def _listed(text: str) -> dict[str, list[str]]:
     (changed(2000001, title="First article, corrected"), {"text": [FIRST]}),
     (changed(2000001, seed=8), {"media": [FIRST]}),
     (changed(2000001, retracted=True), {"retracted": [FIRST]}),
-    (changed(2000001, code="CC BY-NC"), {"licence": [FIRST]}),
-    (changed(2000003, code="CC BY"), {"licence": ["PMC2000003.1"]}),
+    (changed(2000001, code="CC BY-NC"), {"licence": [FIRST], "text": [FIRST]}),
+    (changed(2000003, code="CC BY"), {"licence": ["PMC2000003.1"], "text": ["PMC2000003.1"]}),
     (ARTICLES[1:], {"removed": [FIRST]}),
     ((*changed(2000001, retracted=True, code="CC BY-NC")[:3],),
-     {"retracted": [FIRST], "licence": [FIRST], "removed": ["PMC2000004.1"]}),
+     {"retracted": [FIRST], "licence": [FIRST], "text": [FIRST], "removed": ["PMC2000004.1"]}),
 ])
 def test_each_kind_is_listed(
     small: SmallBuild, capsys: pytest.CaptureFixture[str], articles: Sequence[Article], listed: dict[str, list[str]]
