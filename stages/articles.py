@@ -14,8 +14,9 @@ from dataclasses import replace
 from pmcoa_build import schema
 from pmcoa_build.engine.stage import Input, Loss, Result, Row, Stage, Tables, Unit
 from pmcoa_build.errors import UnitLost
-from pmcoa_build.licenses import license_of, most_restrictive
+from pmcoa_build.licenses import license_of
 from pmcoa_build.pmc import known
+from pmcoa_build.pmc.admission import admit, license_code
 from pmcoa_build.pmc.jats import Article, parse_article
 from pmcoa_build.pmc.known import Seen, Text
 from pmcoa_build.pmc.metadata import Metadata, best_versions
@@ -69,52 +70,6 @@ def process(unit: Unit, content: Mapping[str, Row], source: Source) -> Result:
     return Result(rows, lost, memo=known.dump(seen))
 
 
-def refused(one: Seen, wanted: Row) -> Loss | None:
-    """Why an article version is left out, as far as its JSON and, where that has been read, its XML tell.
-
-    The XML is heard only where the JSON lets the article pass, so that it does not matter what was read before.
-    """
-    return _by_json(one.metadata, wanted) or _by_text(one, wanted)
-
-
-def _by_json(metadata: Metadata, wanted: Row) -> Loss | None:
-    stated = _stated(metadata)
-    if metadata.is_retracted and wanted["retracted"] == "drop":
-        return Loss("retracted")
-    if not _allowed(stated, wanted):
-        return Loss("license-not-allowed", stated or "no licence code")
-    if metadata.xml is None:
-        return Loss("xml-missing")
-    return Loss("md5-missing", metadata.xml.key) if metadata.xml.md5 is None else None
-
-
-def _by_text(one: Seen, wanted: Row) -> Loss | None:
-    if one.text is None:
-        return None
-    if wanted["languages"] and one.text.language and one.text.language not in wanted["languages"]:
-        return Loss("language-not-allowed", one.text.language)
-    if not _allowed(license_code(one), wanted):
-        told = f"the JSON says {_stated(one.metadata)}, the XML {one.text.license_code}"
-        return Loss("license-not-allowed", told)
-    return None
-
-
-def _allowed(code: str | None, wanted: Row) -> bool:
-    return "any" in wanted["licenses"] or code in wanted["licenses"]
-
-
-def license_code(one: Seen) -> str | None:
-    """The licence of a version: where JSON and XML name two, what both allow."""
-    stated = _stated(one.metadata)
-    return most_restrictive(code for code in (stated, one.text and one.text.license_code) if code) or stated
-
-
-def _stated(metadata: Metadata) -> str | None:
-    """PMC's licence code in its usual spelling."""
-    named = license_of(metadata.license_code)
-    return named.code if named else metadata.license_code
-
-
 def _worth_asking(wanted: Row) -> list[list[str]]:
     """(version, ETag) of those versions whose JSON can make a difference."""
     versions: list[list[str]] = wanted["versions"]
@@ -143,21 +98,15 @@ def _row(source: Source, article: str, seen: dict[str, Seen], texts: Mapping[str
 
 
 def _read(source: Source, article: str, seen: dict[str, Seen], texts: Mapping[str, bytes], wanted: Row) -> Row:
-    _check(seen[article], wanted)
+    admit(seen[article], wanted)
     named = seen[article].metadata.xml
     assert named is not None and named.md5 is not None
     xml = texts.get(named.md5) or source.get(named.key, named.md5)
     parsed = parse_article(xml)
     text = Text((parsed.language or "").lower()[:2], parsed.license_code)
     seen[article] = replace(seen[article], text=text)
-    _check(seen[article], wanted)
+    admit(seen[article], wanted)
     return _of(seen[article], xml, parsed)
-
-
-def _check(one: Seen, wanted: Row) -> None:
-    loss = refused(one, wanted)
-    if loss is not None:
-        raise UnitLost(loss.reason, loss.detail)
 
 
 def _of(one: Seen, xml: bytes, article: Article) -> Row:

@@ -22,6 +22,7 @@ from pmcoa_build.engine.state import State
 from pmcoa_build.engine.work import FREED
 from pmcoa_build.ids import article_of
 from pmcoa_build.pmc import known
+from pmcoa_build.pmc.admission import is_admitted
 from pmcoa_build.pmc.metadata import best_versions
 from pmcoa_build.spec import Spec
 from stages import articles, screen
@@ -191,8 +192,7 @@ def _look(state: State, spec: Spec, block: str) -> _Look:
 def _wanted(seen: Mapping[str, known.Seen], wanted: Row) -> list[known.Seen]:
     """The versions of one article whose XML is asked for under these settings."""
     best = best_versions([one.metadata for one in seen.values()], wanted["versions_policy"])
-    chosen = [seen[metadata.article] for metadata in best]
-    return [one for one in chosen if articles.refused(one, wanted) is None]
+    return [one for one in (seen[metadata.article] for metadata in best) if is_admitted(one, wanted)]
 
 
 def _images(state: State, spec: Spec, block: str) -> int | None:

@@ -33,7 +33,7 @@ def test_a_query_is_pinned_with_the_snapshot(small: SmallBuild, ncbi: SampleServ
     write_bucket(small.root / "bucket", changed(2000001, title="First of all"))
     assert snapshot(small, ncbi, "article", "--set=select.exclude=PMC2000002") == ([found[0], found[2]], 0), "pinned"
     assert snapshot(small, ncbi, "first OR second") == (found[:2], 1), "another query"
-    write_bucket(small.root / "bucket", date="2026-10-02", title="First of all")
+    write_bucket(small.root / "bucket", changed(2000001, title="First of all"), date="2026-10-02")
     assert snapshot(small, ncbi, "article", "--update") == (found[1:], 1), "another snapshot"
     assert small.command("verify") == 0
 
