@@ -48,6 +48,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("readme")
     (folder / "manifests").mkdir()
     (folder / "manifests/small.toml").write_text(SPEC)
+    (folder / "manifests/pmc-oa.toml").write_text(SPEC.replace("small", "pmc-oa"))
     write_bucket(folder / "bucket")
     (folder / "articles").symlink_to(folder / "bucket/PMC2000001.1")
     (folder / "figure.jpg").write_bytes((folder / "bucket/PMC2000001.1/g1.png").read_bytes())

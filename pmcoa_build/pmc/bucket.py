@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import tarfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -101,6 +102,8 @@ def _open_folder(url: str) -> Bucket:
     from pmcoa_build.pmc.archives import ArchiveBucket, holds_packages
 
     if holds_packages(folder):
+        if not hasattr(tarfile, "data_filter"):
+            raise UsageError("Old packages are read safely by Python 3.11.4 or newer only; upgrade to use this source.")
         return ArchiveBucket(folder)
     raise SourceUnreachable(f"{folder} is neither a bucket in PMC's layout (it has no {' and no '.join(_LAYOUT)}) nor "
                             "a folder of PMC's old packages (it holds no PMC<id>.tar.gz).")

@@ -253,7 +253,7 @@ def test_the_listing_opens_nothing_and_makes_a_snapshot(folder: Path) -> None:
         assert bucket.list("PMC9.", "/").prefixes == ["PMC9.1/"] and bucket.list("PMC9.1/", "/").prefixes == []
         assert [entry.key for entry in bucket.list("metadata/PMC9.").keys] == ["metadata/PMC9.1.json"]
         name = resolve(bucket, "latest")
-        table = read_inventory(bucket, name)
+        table = read_inventory(bucket, name).read_all()
         assert name.startswith("listing-") and resolve(opened(folder), "latest") == name
         assert table["article"].to_pylist() == ["PMC9.1", "PMC13900.1"]
         assert table["etag"].to_pylist() == [entries[1].etag, entries[0].etag]
@@ -333,3 +333,10 @@ def test_a_list_that_cannot_be_read_stops_the_run(folder: Path) -> None:
     (folder / "oa_file_list.csv").write_text("")
     with pytest.raises(UsageError, match=r"oa_file_list\.csv cannot be read"):
         opened(folder).list("metadata/")
+
+
+def test_a_python_without_safe_tar_files_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "PMC1.tar.gz").write_bytes(b"")
+    monkeypatch.delattr("tarfile.data_filter")
+    with pytest.raises(UsageError, match=r"3\.11\.4"):
+        open_bucket(str(tmp_path), connections=1, requests_per_second=0, contact="", cache=None)
