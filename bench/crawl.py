@@ -1,11 +1,13 @@
-"""Objects fetched and checked over loopback, beside rclone and bare http.client, interleaved in one run.
+"""Objects fetched, checked and written to disk over loopback, beside rclone, requests and bare http.client.
 
-    python -m bench.crawl [--rounds 3] [--connections 8]
+    python -m bench.crawl [--rounds 5] [--connections 8]
 
 nginx serves drawn objects of 2 KB and 500 KB (Python's own server where there is no nginx: then only the ratio to
-http.client means anything). `bucket` is `HttpBucket.get` with MD5, as the crawl uses it, and `bucket_to_disk` the same
-with a cache folder; `rclone` is `rclone copy` by its s3 backend (anonymous, checks MD5, writes files); `http_client`
-is the standard library with MD5 and nothing else. One line of JSON: best of the rounds.
+http.client means anything). `crawl` is `HttpBucket.get` with MD5 and a cache folder, as the stages use it; `rclone` is
+`rclone copy` by its s3 backend (anonymous; checks MD5; one request an object, none for what is there already): both
+leave the same files. For information, all with MD5: `memory` is `crawl` without a cache, `requests` a session a
+thread, `http_client` the standard library and nothing else. One line of JSON: speeds are those of the best round;
+`over_…`, how many times as fast `crawl` was as the other in the same round, is the median over rounds.
 """
 
 from __future__ import annotations
@@ -18,15 +20,17 @@ import os
 import random
 import shutil
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+
+import requests
 
 from pmcoa_build.pmc.bucket import HttpBucket
 from pmcoa_build.pmc.cache import Cache
@@ -68,7 +72,7 @@ list_version = 2
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--connections", type=int, default=8)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -83,25 +87,29 @@ def measure(folder: Path, objects: dict[str, Objects], port: int, server: str,
             args: argparse.Namespace) -> dict[str, dict[str, float]]:
     """Per size: objects/s and MB/s of each way, and the ratios to rclone and http.client."""
     ways: dict[str, Callable[[str], None]] = {
-        "bucket": lambda size: by_bucket(objects[size], port, args.connections, None),
-        "bucket_to_disk": lambda size: by_bucket(objects[size], port, args.connections, folder / "out"),
-        "http_client": lambda size: by_http_client(objects[size], port, args.connections),
+        "crawl": lambda size: by_bucket(objects[size], port, args.connections, folder / "out"),
+        "memory": lambda size: by_bucket(objects[size], port, args.connections, None),
+        "requests": lambda size: in_threads(by_requests, objects[size], port, args.connections),
+        "http_client": lambda size: in_threads(by_http_client, objects[size], port, args.connections),
     }
     if server == "nginx" and shutil.which("rclone"):
+        rclone_checks_md5(folder, objects, port)
         ways["rclone"] = lambda size: by_rclone(size, folder, port, args.connections)
     result: dict[str, dict[str, float]] = {}
     for size, (count, length) in SIZES.items():
-        seconds: dict[str, float] = {}
+        took: dict[str, list[float]] = {way: [] for way in ways}
         for _ in range(args.rounds):
             for way, fetch in ways.items():
                 shutil.rmtree(folder / "out", ignore_errors=True)
                 start = time.perf_counter()
                 fetch(size)
-                seconds[way] = min(seconds.get(way, 1e9), time.perf_counter() - start)
-        row = {f"{way}_objects_s": round(count / took) for way, took in seconds.items()}
-        row |= {f"{way}_mb_s": round(count * length / took / 1e6) for way, took in seconds.items()}
-        result[size] = row | {f"bucket_over_{other}": round(seconds[other] / seconds["bucket"], 2)
-                              for other in ("http_client", "rclone") if other in seconds}
+                took[way].append(time.perf_counter() - start)
+        row: dict[str, float] = {f"{way}_objects_s": round(count / min(seconds)) for way, seconds in took.items()}
+        row |= {f"{way}_mb_s": round(count * length / min(seconds) / 1e6) for way, seconds in took.items()}
+        for way in ways.keys() - {"crawl"}:
+            ratios = [other / own for other, own in zip(took[way], took["crawl"], strict=True)]
+            row[f"over_{way}"] = round(statistics.median(ratios), 2)
+        result[size] = dict(sorted(row.items()))
     return result
 
 
@@ -113,29 +121,49 @@ def by_bucket(objects: Objects, port: int, connections: int, cache: Path | None)
             worker.result()
 
 
-def by_http_client(objects: Objects, port: int, connections: int) -> None:
-    def fetch(part: Objects) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", port)
-        for key, md5 in part:
-            connection.request("GET", f"/bucket/{key}")
-            assert hashlib.md5(connection.getresponse().read()).hexdigest() == md5
-        connection.close()
+def in_threads(fetch: Callable[[Objects, int], None], objects: Objects, port: int, connections: int) -> None:
+    with ThreadPoolExecutor(connections) as pool:
+        for worker in [pool.submit(fetch, objects[i::connections], port) for i in range(connections)]:
+            worker.result()
 
-    threads = [threading.Thread(target=fetch, args=(objects[i::connections],)) for i in range(connections)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+
+def by_http_client(objects: Objects, port: int) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    for key, md5 in objects:
+        connection.request("GET", f"/bucket/{key}")
+        assert hashlib.md5(connection.getresponse().read()).hexdigest() == md5
+    connection.close()
+
+
+def by_requests(objects: Objects, port: int) -> None:
+    with requests.Session() as session:
+        for key, md5 in objects:
+            assert hashlib.md5(session.get(f"http://127.0.0.1:{port}/bucket/{key}").content).hexdigest() == md5
 
 
 def by_rclone(size: str, folder: Path, port: int, connections: int) -> None:
+    assert rclone(size, folder, port, connections).returncode == 0
+    assert sum(1 for _ in (folder / "out").iterdir()) == SIZES[size][0]
+
+
+def rclone(size: str, folder: Path, port: int, connections: int) -> subprocess.CompletedProcess[str]:
     config = folder / "rclone.conf"
     config.write_text(RCLONE.format(port=port))
     environment = {name: value for name, value in os.environ.items() if name != "AWS_CA_BUNDLE"}
-    subprocess.run(["rclone", "--config", str(config), "copy", f"n:bucket/{size}", str(folder / "out"),
-                    "--transfers", str(connections), "--checkers", str(connections), "--no-check-dest",
-                    "--s3-no-head-object", "--use-server-modtime"], check=True, env=environment)
-    assert sum(1 for _ in (folder / "out").iterdir()) == SIZES[size][0]
+    command = ["rclone", "--config", str(config), "copy", f"n:bucket/{size}", str(folder / "out"), "--transfers",
+               str(connections), "--checkers", str(connections), "--no-check-dest", "--s3-no-head-object",
+               "--use-server-modtime", "--retries", "1", "--low-level-retries", "1"]
+    return subprocess.run(command, check=False, env=environment, capture_output=True, text=True)
+
+
+def rclone_checks_md5(folder: Path, objects: dict[str, Objects], port: int) -> None:
+    """See that rclone refuses an object of wrong bytes, as `crawl` does: else it would be let off half the work."""
+    path = folder / "root/bucket" / objects["large"][0][0]
+    right = path.read_bytes()
+    path.write_bytes(right[:-1] + bytes([right[-1] ^ 1]))
+    done = rclone("large", folder, port, 8)
+    path.write_bytes(right)
+    assert done.returncode != 0 and "corrupted on transfer" in done.stderr, done.stderr
 
 
 def draw(folder: Path, size: str) -> Objects:

@@ -43,6 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return 0
     except OSError as error:
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            sys.stderr.write(f"pmcoa: {error.filename} may not be used ({error.strerror}); nothing was lost.\n")
+            return 2
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise
         sys.stderr.write(f"pmcoa: The disk is full ({error}); free some space and run again, nothing was lost.\n")

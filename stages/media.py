@@ -44,13 +44,15 @@ def process(unit: Unit, content: Mapping[str, Row], source: Source) -> Result:
         return Result(lost={unit.id: Loss("shared-graphic", f"it belongs to {facts['first']}")})
     if not facts["md5"]:
         raise UnitLost("md5-missing", unit.id)
-    data = _held(content.get("media"), facts["md5"]) or source.get(unit.id, facts["md5"])
+    data, md5 = _held(content.get("media"), facts["md5"]), facts["md5"]
+    if data is None:
+        data, md5 = source.get_medium(ids.article_of(unit.id), facts["name"], md5)
     width, height, format_ = image_size(data)
     return Result([{
         "image_id": unit.id,
         "figure_id": facts["figure_id"],
         "media_name": facts["name"],
-        "md5": facts["md5"],
+        "md5": md5,
         "width": width,
         "height": height,
         "format": format_,

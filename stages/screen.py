@@ -12,7 +12,7 @@ from typing import Any
 from pmcoa_build import schema
 from pmcoa_build.captions.screen import modalities, screen_terms
 from pmcoa_build.engine.stage import Input, Result, Row, Stage, Tables, Unit
-from pmcoa_build.pmc.media import is_raster, match_media
+from pmcoa_build.pmc.media import is_raster, is_safe_href, match_media
 from pmcoa_build.spec import Spec
 
 _OWN = ("caption", "license", "rights_note", "reprint")
@@ -28,6 +28,7 @@ def units(tables: Tables, spec: Spec, block: str) -> list[Unit]:
         facts = {key: figure[key] for key in _OWN} | {
             "graphics": len(figure["graphics"]),
             "images": [name for href in figure["graphics"] if (name := match_media(href, names))],
+            "unsafe": not all(map(is_safe_href, figure["graphics"])),
             "has_media": bool(article["media"]),
             "article_license": article["license_code"],
             "licenses": spec.select.licenses,
@@ -64,7 +65,9 @@ def _missing(facts: Row) -> list[str]:
         return ["no-graphic"]
     if not facts["has_media"]:
         return ["no-media"]
-    return [] if facts["images"] else ["media-missing"]
+    if facts["images"]:
+        return []
+    return ["name-unsafe" if facts["unsafe"] else "media-missing"]
 
 
 def _foreign_rights(facts: Row) -> bool:
@@ -76,7 +79,7 @@ def _foreign_rights(facts: Row) -> bool:
 
 STEP = Stage(
     name="screen",
-    version=1,
+    version=2,
     scope="figure",
     schema=schema.SCREEN,
     key="figure_id",

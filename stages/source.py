@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pmcoa_build.errors import UnitLost
 from pmcoa_build.pmc.bucket import Bucket, open_bucket, safe_key
+from pmcoa_build.pmc.metadata import parse_metadata
 from pmcoa_build.spec import Spec
 
 
@@ -32,6 +34,23 @@ class Source:
         """The object as it is now; from the cache only if it has that MD5. Raises UnitLost."""
         self.used.add(safe_key(key))
         return self.bucket.cached(key, md5) or self.bucket.get(key)
+
+    def get_medium(self, article: str, name: str, md5: str) -> tuple[bytes, str]:
+        """A media file and its MD5. Raises UnitLost.
+
+        Bytes with another MD5 may be those of an update: then the article's JSON, read again, has the new one.
+        """
+        key = f"{article}/{name}"
+        try:
+            return self.get(key, md5), md5
+        except UnitLost as error:
+            if error.reason.code != "md5-mismatch":
+                raise
+            listed = parse_metadata(self.bucket.get(f"metadata/{article}.json")).media
+            current = next((item.md5 for item in listed if item.name == name), None)
+            if current is None or current == md5:
+                raise
+        return self.get(key, current), current
 
 
 def drop_raw(source: Source) -> None:

@@ -21,8 +21,11 @@ from pmcoa_build.engine.work import Job, run_block
 from pmcoa_build.errors import RunFailed, UsageError
 from pmcoa_build.spec import Spec
 
+WAIT = 10.0
+"""Seconds for a cluster to answer, and to have a worker."""
+
 Outcomes = Iterator[tuple[Job, Row]]
-_ON = re.compile(r"(sync)|(threads|processes):([1-9][0-9]*)|(tcp://\S+)")
+_ON = re.compile(r"(sync)|(threads|processes):([1-9][0-9]*)|(tcp://\S+:[0-9]+)")
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,9 @@ def _dask(where: str | int, site: Site, jobs: Iterator[Job], tick: Callable[[int
     dask.config.set({"logging.distributed": "critical"})  # read when it is imported; children inherit the setting
     from distributed import Client, KilledWorker, LocalCluster, as_completed
 
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     with contextlib.ExitStack() as stack:
+        stack.enter_context(_until_lost(site.stage.name))
         if isinstance(where, int):
             with _deaf_children():
                 local = LocalCluster(n_workers=where, threads_per_worker=1, dashboard_address="127.0.0.1:0",
@@ -131,8 +136,31 @@ def _deaf_children() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _connect(client: Any, scheduler: str) -> Any:
+@contextlib.contextmanager
+def _until_lost(stage: str) -> Iterator[None]:
+    """Say in a sentence what it means for the run that the scheduler has gone, however dask puts it."""
+    from distributed import CancelledError
+    from distributed.client import ClosedClientError
+    from distributed.comm import CommClosedError
+
     try:
-        return client(scheduler, timeout=10)
+        yield
+    except (CancelledError, ClosedClientError, CommClosedError):
+        raise RunFailed(
+            f"{stage}: the scheduler is gone; what was finished is committed. Start it and its workers, then run again "
+            "to go on."
+        ) from None
+
+
+def _connect(client: Any, scheduler: str) -> Any:
+    """A client of that scheduler, which has a worker. Raises RunFailed after WAIT seconds without either."""
+    try:
+        connected = client(scheduler, timeout=WAIT)
     except OSError as error:
         raise RunFailed(f"The scheduler {scheduler} cannot be reached: {error}.") from None
+    try:
+        connected.wait_for_workers(1, timeout=WAIT)
+    except TimeoutError:
+        connected.close()
+        raise RunFailed(f"The scheduler {scheduler} has no workers: start some, then run again.") from None
+    return connected

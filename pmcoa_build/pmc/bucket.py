@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from pmcoa_build.errors import SourceUnreachable, UnitLost, UsageError
 from pmcoa_build.pmc.cache import Cache
-from pmcoa_build.pmc.http import HttpClient, Stats
+from pmcoa_build.pmc.http import HttpClient, Reply, Stats
 from pmcoa_build.pmc.listing import Entry, Listing, list_pages
 from pmcoa_build.pmc.ratelimit import Clock, Patience
 from pmcoa_build.pmc.wire import parse_root
@@ -37,7 +37,10 @@ class Bucket(Protocol):
     stats: Stats
 
     def get(self, key: str, md5: str | None = None) -> bytes:
-        """The whole object, its MD5 (32 hex digits, lower case) checked when given. Raises UnitLost."""
+        """The whole object, its MD5 (32 hex digits, lower case) checked when given. Raises UnitLost.
+
+        Without one, what the source itself says of the object counts, where it says anything.
+        """
         ...
 
     def cached(self, key: str, md5: str) -> bytes | None:
@@ -130,13 +133,13 @@ class HttpBucket:
         target = _target(key)
         if md5 is not None and (data := self.cached(key, md5)) is not None:
             return data
-        data = self._client.get(target).body
-        if md5 is not None and _md5(data) != md5:
-            data = self._client.get(target, {"Cache-Control": "no-cache"}).body
-            _check_md5(data, md5)
+        reply = self._client.get(target)
+        if _md5(reply.body) != (md5 or _etag_md5(reply)):
+            reply = self._client.get(target, {"Cache-Control": "no-cache"})
+            _check_md5(reply.body, md5 or _etag_md5(reply))
         if self._cache:
-            self._cache.put(key, data)
-        return data
+            self._cache.put(key, reply.body)
+        return reply.body
 
     def cached(self, key: str, md5: str) -> bytes | None:
         """See Bucket."""
@@ -261,6 +264,12 @@ def _target(key: str) -> str:
 
 def _md5(data: bytes) -> str:
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+def _etag_md5(reply: Reply) -> str:
+    """What the source says of its object: S3's ETag is the MD5 if it was put in one piece. Else that of the body."""
+    found = re.fullmatch(r'"([0-9a-f]{32})"', reply.headers.get("ETag", ""))
+    return found[1] if found else _md5(reply.body)
 
 
 def _check_md5(data: bytes, md5: str) -> None:

@@ -6,7 +6,9 @@ Nothing in it is trusted: who reads it checks the MD5.
 from __future__ import annotations
 
 import errno
+import itertools
 import os
+import shutil
 from pathlib import Path
 
 from pmcoa_build.errors import DiskFull, UsageError
@@ -18,6 +20,8 @@ class Cache:
     def __init__(self, root: Path) -> None:
         self._root = root.resolve()
         self._made: set[str] = set()
+        self._unfinished = os.urandom(8).hex()  # no other process has this name, and no thread this number
+        self._numbers = itertools.count()
 
     def get(self, key: str) -> bytes | None:
         """The bytes kept under that key, if any."""
@@ -44,7 +48,9 @@ class Cache:
                 self._write(f"{self._root}/{folder}", name, data)
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-                raise DiskFull(f"No room for {len(data)} bytes in {self._root}; make room and run again.") from None
+                free = shutil.disk_usage(self._root).free
+                raise DiskFull(f"No room for {key}: {free:,} bytes are free in {self._root} and {len(data):,} are "
+                               "needed; free some space and run again, nothing was lost.") from None
             raise UsageError(f"The folder {self._root} cannot be written ({error.strerror or error}).") from None
 
     def _make(self, folder: str) -> None:
@@ -57,13 +63,15 @@ class Cache:
         self._made.add(folder)
 
     def _write(self, folder: str, name: str, data: bytes) -> None:
-        temporary = f"{folder}/.{os.urandom(8).hex()}.part"
+        temporary = f"{folder}/.{self._unfinished}-{next(self._numbers)}.part"
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         try:
-            with open(handle, "wb", buffering=0) as file:  # noqa: PTH123
+            try:
                 rest = memoryview(data)
                 while rest:
-                    rest = rest[file.write(rest):]
+                    rest = rest[os.write(handle, rest):]
+            finally:
+                os.close(handle)
             os.replace(temporary, f"{folder}/{name}")  # noqa: PTH105
         except BaseException:
             Path(temporary).unlink(missing_ok=True)

@@ -129,7 +129,9 @@ class HttpClient:
         redirect-refused) for this object; SourceUnreachable or RunFailed when the source as a whole has stopped
         answering; Interrupted after `close`.
         """
-        target, tries, attempt, refused = self._base + target, 0, 0, 0
+        target, tries, attempt, refused = f"{self._base}{target}", 0, 0, 0
+        if not target.startswith("/"):
+            target = f"/{target}"  # a query of a root without a path
         while True:
             self._check_open()
             self.stats.add(waiting=self._limit.acquire())

@@ -38,6 +38,12 @@ def is_safe_name(name: str) -> bool:
     )
 
 
+def is_safe_href(href: str) -> bool:
+    """Whether what a figure names could be a media file: a safe name, with folders before it that lead nowhere else."""
+    absolute = href.strip().startswith("/")
+    return not absolute and "\\" not in href and ".." not in href.split("/") and is_safe_name(_basename(href))
+
+
 def match_media(href: str, names: Sequence[str]) -> str | None:
     """The one of `names` that a figure's href means; None if there is none.
 

@@ -123,14 +123,23 @@ def _quality(one: Metadata) -> tuple[bool, int, int]:
 
 
 def _media(urls: Any, prefix: str) -> tuple[tuple[Object, ...], tuple[str, ...]]:
-    """The safe objects, one a name ignoring case (a case-blind file system would mix them up), and the rest."""
-    kept: dict[str, Object] = {}
+    """The safe objects, and the rest. Of names that are equal ignoring case, which file is meant is not sure: none."""
+    found: dict[str, dict[Object, str]] = {}
     unsafe: list[str] = []
     for url in urls if isinstance(urls, list) else []:
+        told = str(url).encode("utf-8", "replace").decode()[:200]
         entry = _object(url, prefix)
-        if entry is None or kept.setdefault(entry.name.casefold(), entry).key != entry.key:
-            unsafe.append(str(url).encode("utf-8", "replace").decode()[:200])
-    return tuple(kept.values()), tuple(unsafe)
+        if entry is None:
+            unsafe.append(told)
+        else:
+            found.setdefault(entry.name.casefold(), {})[entry] = told
+    kept: list[Object] = []
+    for same in found.values():
+        if len({entry.name for entry in same}) == 1:
+            kept.append(next(iter(same)))
+        else:
+            unsafe += same.values()
+    return tuple(kept), tuple(unsafe)
 
 
 def _object(url: Any, prefix: str) -> Object | None:

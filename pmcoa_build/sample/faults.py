@@ -10,7 +10,7 @@ from typing import Literal, get_args
 
 from pmcoa_build.ids import unit_interval
 
-Kind = Literal["cut", "flip", "changed", "drip", "reset", "redirect", "404", "403", "429", "500", "503"]
+Kind = Literal["cut", "flip", "changed", "drip", "reset", "gone", "redirect", "404", "403", "429", "500", "503"]
 KINDS: tuple[str, ...] = get_args(Kind)
 
 
@@ -21,9 +21,10 @@ class Fault:
     `key` is a shell pattern over keys (`*.xml`; listings are `?list`, ESearch is `eutils/esearch.fcgi`). `share`: only
     that share of the matching keys, chosen by a hash of key and `seed`.
 
-    cut: close after `at` bytes of the body · flip: right length, one byte wrong · changed: another object with
-    another ETag, still valid JSON or XML · drip: `at` bytes each `interval` seconds · reset: TCP reset · redirect:
-    302 to `to` · 403 404 429 500 503: that status, with `Retry-After: retry_after` if given.
+    cut: close after `at` bytes of the body · flip: right length, one byte wrong · changed: another object with its
+    own ETag, `body` or the same with a newline, which JSON and XML allow · drip: `at` bytes each `interval` seconds ·
+    reset: TCP reset · gone: the server dies, with all connections · redirect: 302 to `to` · 403 404 429 500 503: that
+    status, with `Retry-After: retry_after` if given.
     """
 
     key: str
@@ -35,6 +36,7 @@ class Fault:
     interval: float = 0.4
     retry_after: int | None = None
     to: str = "http://elsewhere.invalid/"
+    body: bytes = b""
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:

@@ -53,12 +53,23 @@ class SampleServer:
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self._thread.start()
 
+    @property
+    def connections(self) -> int:
+        """Connections accepted so far."""
+        return self._http.accepted
+
+    @property
+    def most_open(self) -> int:
+        """The largest number of connections that were open at one time."""
+        return self._http.most_open
+
     def close(self) -> None:
-        """Stop answering; what drips is cut off."""
+        """Stop answering: what drips is cut off, connections are closed, nobody listens any more."""
         self.stopping.set()
         self._http.shutdown()
         self._thread.join()
         self._http.server_close()
+        self._http.hang_up()
 
     def describe(self, path: Path) -> tuple[str, str, int]:
         """(quoted ETag, last modified as in listings, size in bytes) of a file."""
@@ -89,6 +100,28 @@ class _Http(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
     request_queue_size = 128
+    accepted = most_open = 0
+
+    def __init__(self, *args: Any) -> None:
+        self._open: set[socket.socket] = set()
+        super().__init__(*args)
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        request, address = super().get_request()
+        self._open.add(request)
+        self.accepted += 1
+        self.most_open = max(self.most_open, len(self._open))
+        return request, address
+
+    def shutdown_request(self, request: Any) -> None:
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def hang_up(self) -> None:
+        """End all connections, idle ones too; what handles them sees it."""
+        for request in list(self._open):
+            with suppress(OSError):
+                request.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that goes away is no news."""
@@ -129,6 +162,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _reply(self, query: str) -> None:
         key = self._key()
+        if not self.path.startswith("/"):  # RFC 9112 3.2.1; a proxy, to which other forms go, this is not
+            self._error(key, 400)
+            return
         fault = self.sample.faults.take(key)
         if fault is None or not self._refused(key, fault):
             self._answer(key, dict(parse_qsl(query, keep_blank_values=True)), fault)
@@ -138,8 +174,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _refused(self, key: str, fault: Fault) -> bool:
         """Play a fault that needs no object; False if it is of the other sort."""
-        if fault.kind == "reset":
+        if fault.kind in ("reset", "gone"):
             self.sample.log.append((self.command, key, 0, 0))
+            if fault.kind == "gone":
+                self.sample.close()
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.close_connection = True
             self.connection.close()
@@ -173,7 +211,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         data, etag = path.read_bytes(), self.sample.describe(path)[0]
         if fault is not None and fault.kind == "changed":
-            data += b"\n"
+            data = fault.body or data + b"\n"
             etag = f'"{hashlib.md5(data, usedforsecurity=False).hexdigest()}"'
         modified = datetime.fromtimestamp(path.stat().st_mtime, UTC)
         headers = {"ETag": etag, "Last-Modified": format_datetime(modified, usegmt=True), "Accept-Ranges": "bytes",

@@ -22,7 +22,8 @@ import pytest
 class Origin:
     """`objects[path] = bytes`; `faults[path] = ["503", "429:1", "cut:10", "flip", "reset", "drip", "goto:URL", …]`.
 
-    A fault for path "*" hits whatever comes next. `seen` holds (path, headers) of every request in order.
+    A fault for path "*" hits whatever comes next. `seen` holds (path, headers) of every request in order. `etag` is
+    sent with whole objects, "{}" in it being the MD5 of the right bytes.
     """
 
     def __init__(self) -> None:
@@ -30,6 +31,7 @@ class Origin:
         self.faults: dict[str, list[str]] = defaultdict(list)
         self.seen: list[tuple[str, dict[str, str]]] = []
         self.page = 1000
+        self.etag = ""
         self.lock = threading.Lock()
         self.sockets = 0
         self.open_now = self.open_most = 0
@@ -121,7 +123,10 @@ class _Handler(BaseHTTPRequestHandler):
             else:
                 self.reply(206, data[start:end + 1], {"Content-Range": f"bytes {start}-{end}/{len(data)}"})
         else:
-            self.reply(200, data)
+            self.reply(200, data, self.etag_of(data))
+
+    def etag_of(self, data: bytes) -> dict[str, str]:
+        return {"ETag": self.origin.etag.format(hashlib.md5(data).hexdigest())} if self.origin.etag else {}
 
     def body_of(self, path: str) -> bytes | None:
         parts = urlsplit(path)
@@ -133,7 +138,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.reply(200, data[:int(value)], length=len(data))
             self.close_connection = True
         elif kind == "flip":
-            self.reply(200, bytes([data[0] ^ 1]) + data[1:])
+            self.reply(200, bytes([data[0] ^ 1]) + data[1:], self.etag_of(data))
         elif kind == "reset":
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.close_connection = True

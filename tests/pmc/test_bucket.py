@@ -124,6 +124,22 @@ def test_wrong_bytes_are_asked_for_once_more_past_caches(origin: Any) -> None:
     assert (lost.value.reason.code, len(origin.seen) - asked) == ("md5-mismatch", 2)
 
 
+@pytest.mark.parametrize(("etag", "checked"), [('"{}"', True), ('"{}-2"', False), ('W/"{}"', False), ("", False)])
+def test_without_an_md5_that_of_the_etag_counts(origin: Any, etag: str, checked: bool) -> None:
+    origin.put("metadata/a", b"right")
+    origin.etag = etag
+    with opened(origin.url) as bucket:
+        asked = len(origin.seen)
+        assert bucket.get("metadata/a") == b"right" and len(origin.seen) == asked + 1
+        origin.faults["/bucket/metadata/a"] = ["flip"]
+        assert (bucket.get("metadata/a") == b"right") is checked
+        assert len(origin.seen) == asked + (3 if checked else 2)
+        if checked:
+            origin.faults["/bucket/metadata/a"] = ["always flip"]
+            with pytest.raises(UnitLost, match="md5-mismatch"):
+                bucket.get("metadata/a")
+
+
 def test_stream_takes_each_piece_up_again(origin: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "CHUNK", 1000)
     data = os.urandom(5500)

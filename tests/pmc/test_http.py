@@ -93,6 +93,59 @@ def test_retry_after_holds_all_threads(origin: Any, fault: str, seconds: float) 
     polite.close()
 
 
+def test_a_thread_that_was_not_told_to_wait_waits_as_well(origin: Any) -> None:
+    """The first thread is asleep for 7 seconds; the second asks nothing before those are over."""
+    time, asleep, go_on = FakeTime(), threading.Event(), threading.Event()
+    main = threading.current_thread()
+
+    def sleep(seconds: float) -> None:
+        if threading.current_thread() is main:
+            assert len(origin.seen) == 1
+            time.sleep(seconds)
+            go_on.set()
+        else:
+            asleep.set()
+            assert go_on.wait(60)
+
+    origin.put("a", BODY)
+    origin.put("b", BODY)
+    origin.faults["/bucket/a"] = ["429:7"]
+    clock = Clock(now=lambda: time.time, sleep=sleep, random=lambda: 0.5)
+    polite = HttpClient(origin.url, connections=2, requests_per_second=0, contact="", clock=clock)
+    with ThreadPoolExecutor(1) as pool:
+        told = pool.submit(polite.get, "/a")
+        assert asleep.wait(60)
+        polite.get("/b")
+        assert 7 <= time.time < 7.1
+        assert told.result().body == BODY
+    polite.close()
+
+
+def test_one_rate_for_all_threads(origin: Any) -> None:
+    """Eight threads, each with a time of its own that only its waiting moves on: no two start within the gap."""
+    here = threading.local()
+    starts: list[float] = []
+
+    def now() -> float:
+        return float(getattr(here, "time", 0.0))
+
+    def sleep(seconds: float) -> None:
+        here.time = now() + seconds
+
+    def get(path: str) -> None:
+        limited.get(path)
+        starts.append(now())
+
+    origin.put("a", BODY)
+    limited = HttpClient(origin.url, connections=8, requests_per_second=20, contact="",
+                         clock=Clock(now=now, sleep=sleep))
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(get, ["/a"] * 200))
+    limited.close()
+    assert sorted(starts) == pytest.approx([n / 20 for n in range(200)])
+    assert origin.sockets <= 8
+
+
 def test_a_very_long_retry_after_ends_the_run(origin: Any) -> None:
     origin.faults["*"] = ["503:86400"]
     with client(origin) as polite, pytest.raises(SourceUnreachable, match="86400 seconds"):
@@ -196,6 +249,19 @@ def test_403s_in_a_row_stop_the_run(origin: Any) -> None:
     with pytest.raises(RunFailed, match="blocked"):
         blocked.get("/ok")
     blocked.close()
+
+
+@pytest.mark.parametrize(("root", "target", "asked"), [
+    ("", "?list-type=2", "/?list-type=2"), ("/", "?list-type=2", "/?list-type=2"), ("", "/a", "/a"),
+    ("/bucket", "?list-type=2", "/bucket?list-type=2"), ("/bucket/", "/a", "/bucket/a"),
+])
+def test_every_request_target_begins_with_a_slash(origin: Any, root: str, target: str, asked: str) -> None:
+    """Python's own server takes others; S3 and nginx answer 400 (RFC 9112 3.2.1)."""
+    origin.faults["*"] = ["page:x"]
+    with HttpClient(f"http://127.0.0.1:{origin.port}{root}", connections=1, requests_per_second=0,
+                    contact="") as strict:
+        strict.get(target)
+    assert origin.seen[0][0] == asked
 
 
 def test_user_agent_and_no_hidden_compression(origin: Any) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pmcoa_build.pmc.media import RASTER_EXTENSIONS, is_raster, is_safe_name, match_media
+from pmcoa_build.pmc.media import RASTER_EXTENSIONS, is_raster, is_safe_href, is_safe_name, match_media
 
 
 @pytest.mark.parametrize(
@@ -113,3 +113,13 @@ def test_safe_names(name: str) -> None:
 )
 def test_raster(name: str, raster: bool) -> None:
     assert is_raster(name) is raster
+
+
+@pytest.mark.parametrize(("href", "safe"), [
+    ("gr1.jpg", True), ("gr1", True), ("pone.0000308.g001", True), ("images/gr1.jpg", True), ("a%20b.jpg", True),
+    ("https://journal.example/fig/gr1.jpg", True), ("../gr1.jpg", False), ("a/../gr1.jpg", False), ("/gr1.jpg", False),
+    ("a\\gr1.jpg", False), ("C:gr1.jpg", False), (".gr1.jpg", False), ("CON.jpg", False), ("a%2F..%2F.x", False),
+    ("x" * 300, False), ("a%00b.jpg", False), ("", False), ("folder/", False),
+])
+def test_hrefs_that_lead_elsewhere(href: str, safe: bool) -> None:
+    assert is_safe_href(href) is safe

@@ -72,6 +72,27 @@ def test_changed_is_another_object_in_its_own_right(playing: SampleServer, bucke
     assert get(playing)[2] == body
 
 
+def test_changed_may_be_told_what_to(playing: SampleServer, bucket: Path) -> None:
+    playing.faults.rules.append(Fault(KEY, "changed", body=b"{}"))
+    _, headers, body = get(playing)
+    assert (body, headers["etag"]) == (b"{}", f'"{hashlib.md5(b"{}").hexdigest()}"')
+    assert get(playing)[2] == (bucket / KEY).read_bytes()
+
+
+def test_gone_ends_the_server_and_all_its_connections(playing: SampleServer) -> None:
+    idle = http.client.HTTPConnection(urlsplit(playing.url).netloc, timeout=20)
+    idle.request("GET", f"/{KEY}")
+    assert idle.getresponse().read()
+    playing.faults.rules.append(Fault(KEY, "gone"))
+    with pytest.raises(ConnectionError):
+        get(playing)
+    with pytest.raises(ConnectionRefusedError):
+        get(playing)
+    assert idle.sock.recv(1) == b"", "it was hung up"
+    assert (playing.connections, playing.most_open) == (2, 2) and len(playing.log) == 2
+    idle.close()
+
+
 def test_drip_gives_the_right_bytes_slowly(playing: SampleServer, bucket: Path) -> None:
     playing.faults.rules.append(Fault(KEY, "drip", at=400, interval=0.001))
     assert get(playing)[2] == (bucket / KEY).read_bytes()
