@@ -67,7 +67,8 @@ def process(unit: Unit, content: Mapping[str, Row], source: Source) -> Result:
             rows.append(_row(source, article, seen, texts, wanted))
         except UnitLost as error:
             lost[article] = Loss(error.reason.code, error.detail)
-    return Result(rows, lost, memo=known.dump(seen))
+    unsafe = sum(len(seen[row["article"]].metadata.unsafe) for row in rows)
+    return Result(rows, lost, {"name-unsafe": unsafe} if unsafe else {}, known.dump(seen))
 
 
 def _worth_asking(wanted: Row) -> list[list[str]]:

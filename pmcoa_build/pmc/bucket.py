@@ -267,9 +267,15 @@ def _md5(data: bytes) -> str:
 
 
 def _etag_md5(reply: Reply) -> str:
-    """What the source says of its object: S3's ETag is the MD5 if it was put in one piece. Else that of the body."""
+    """What the source says of its object, else the MD5 of the body.
+
+    S3's ETag is the MD5 of what was put in one piece, unless it is encrypted with keys that are not S3's own
+    (https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html).
+    """
     found = re.fullmatch(r'"([0-9a-f]{32})"', reply.headers.get("ETag", ""))
-    return found[1] if found else _md5(reply.body)
+    own_keys = reply.headers.get("x-amz-server-side-encryption", "AES256") == "AES256"
+    others = reply.headers.get("x-amz-server-side-encryption-customer-algorithm")
+    return found[1] if found and own_keys and not others else _md5(reply.body)
 
 
 def _check_md5(data: bytes, md5: str) -> None:

@@ -32,6 +32,7 @@ class Origin:
         self.seen: list[tuple[str, dict[str, str]]] = []
         self.page = 1000
         self.etag = ""
+        self.headers: dict[str, str] = {}
         self.lock = threading.Lock()
         self.sockets = 0
         self.open_now = self.open_most = 0
@@ -126,7 +127,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.reply(200, data, self.etag_of(data))
 
     def etag_of(self, data: bytes) -> dict[str, str]:
-        return {"ETag": self.origin.etag.format(hashlib.md5(data).hexdigest())} if self.origin.etag else {}
+        etag = {"ETag": self.origin.etag.format(hashlib.md5(data).hexdigest())} if self.origin.etag else {}
+        return etag | self.origin.headers
 
     def body_of(self, path: str) -> bytes | None:
         parts = urlsplit(path)

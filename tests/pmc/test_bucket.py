@@ -140,6 +140,18 @@ def test_without_an_md5_that_of_the_etag_counts(origin: Any, etag: str, checked:
                 bucket.get("metadata/a")
 
 
+@pytest.mark.parametrize("header", [{"x-amz-server-side-encryption": "aws:kms"},
+                                    {"x-amz-server-side-encryption-customer-algorithm": "AES256"}])
+def test_the_etag_of_what_is_encrypted_otherwise_is_no_md5(origin: Any, header: dict[str, str]) -> None:
+    origin.put("metadata/a", b"right")
+    origin.etag, origin.headers = f'"{"0" * 32}"', header
+    with opened(origin.url) as bucket:
+        assert bucket.get("metadata/a") == b"right"
+        origin.headers = {"x-amz-server-side-encryption": "AES256"}
+        with pytest.raises(UnitLost, match="md5-mismatch"):
+            bucket.get("metadata/a")
+
+
 def test_stream_takes_each_piece_up_again(origin: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "CHUNK", 1000)
     data = os.urandom(5500)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -170,3 +171,13 @@ def test_requests_are_counted_where_they_are_asked(crawl: Crawl, small: SmallBui
     records = [record for stage in ("snapshot", "articles", "media")
                for record in small.open().state.records(stage).values()]
     assert sum(record["run"]["fetched"]["requests"] for record in records) == len(crawl.server.log)
+
+
+def test_names_that_are_not_safe_are_counted(crawl: Crawl, small: SmallBuild) -> None:
+    path = crawl.server.root / "metadata" / "PMC2000001.1.json"
+    record = json.loads(path.read_text())
+    record["media_urls"] += [f"s3://pmc-oa-opendata/PMC2000001.1/{name}?md5={'0' * 32}" for name in ("../x", "G1.PNG")]
+    path.write_text(json.dumps(record))
+    crawl()
+    [block] = small.open().state.records("articles").values()
+    assert block["dropped"] == {"name-unsafe": 3}  # g1.png and G1.PNG: which is meant is not sure
