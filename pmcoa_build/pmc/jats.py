@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import html.entities
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -163,13 +164,13 @@ def _with_standard_entities(xml: bytes) -> bytes | None:
     return xml[:doctype.end()] + b" [" + declared.encode() + b"]" + xml[doctype.end():]
 
 
-_JATS_PARTS = ("{*}front", "{*}body", "{*}back", "{*}floats-group")
+_JATS_PARTS = {"front", "body", "back", "floats-group"}
 
 
 def _article(root: Element) -> Element:
     """The first article of the tree. Raises UnitLost("xml-not-jats")."""
-    article = next(root.iter("{*}article"), None)
-    if article is None or next(article.iterchildren(*_JATS_PARTS), None) is None:
+    article = root if local(root) == "article" else next(root.iter("{*}article"), None)
+    if article is None or not any(local(part) in _JATS_PARTS for part in article):
         raise UnitLost("xml-not-jats", f"no JATS article under <{etree.QName(root).localname}>")
     return article
 
@@ -188,6 +189,7 @@ _FIG, _GROUP = "{*}fig", "{*}fig-group"
 _NOT_MAIN = ("{*}sub-article", "{*}response")
 _SKIPPED = {"sub-article", "response"}
 _WANTED = (_FIG, "{*}graphic", "{*}media", "{*}permissions", "{*}attrib", *_NOT_MAIN)
+_BESIDE_REFERENCES = ("{*}p", _FIG, _GROUP, "{*}boxed-text", "{*}ref-list")
 _OWNERS = {"fig", "caption", "permissions", "label", "attrib", "inline-formula", "disp-formula", "table-wrap",
            "supplementary-material"}
 """Nearest of these above a graphic: it is the figure's only if that is the figure."""
@@ -212,15 +214,27 @@ class _Found:
 
 def _figures(article: Element) -> list[Figure]:
     found = _Found()
-    for part in article:
-        name = local(part)
-        if name not in _SKIPPED:
-            _collect(part, found, in_body=name == "body")
+    for part in _parts(article):
+        _collect(part, found, in_body=local(part) == "body")
     if not found.figures:
         return []
     texts = [_texts(figure) for figure in found.figures]
     mentions = _mentions(found, [label for label, _, _ in texts])  # leaves marks in the tree, so it comes after
     return [_figure(figure, found, *text, mentions) for figure, text in zip(found.figures, texts, strict=True)]
+
+
+def _parts(article: Element) -> Iterator[Element]:
+    """The subtrees that may hold figures. References are passed over: they hold none and are half of all elements."""
+    for part in article:
+        name = local(part)
+        if name == "back":
+            for section in part:
+                if local(section) == "ref-list":
+                    yield from section.iterchildren(*_BESIDE_REFERENCES)
+                else:
+                    yield section
+        elif name not in _SKIPPED:
+            yield part
 
 
 def _texts(figure: Element) -> tuple[str | None, str | None, str]:
@@ -232,6 +246,8 @@ def _texts(figure: Element) -> tuple[str | None, str | None, str]:
             label = child
         elif name == "caption" and caption is None:
             caption = child
+        if label is not None and caption is not None:
+            break
     if caption is None:
         return plain(label), None, ""
     return plain(label), squash(jats_text.raw_text(caption, jats_text.CAPTION)), jats_text.inner(serialized(caption))
@@ -276,12 +292,13 @@ def _figure(
 ) -> Figure:
     xml_id = element.get("id") or None
     graphics, media = found.figures[element]
-    rights_xml = _rights(element, found)
-    license_code, _ = read_license("".join(rights_xml)) if rights_xml else (None, None)
-    rights = squash(" ".join([text_of(xml) for xml in rights_xml]))
+    license_code = rights = None
+    if rights_xml := _rights(element, found):
+        license_code, _ = read_license("".join(rights_xml))
+        rights = squash(" ".join([text_of(xml) for xml in rights_xml])) or None
     return Figure(
         xml_id=xml_id, label=label, caption=caption, caption_xml=caption_xml, graphics=graphics, media=media,
-        fig_type=element.get("fig-type"), license=license_code, rights_note=rights or None,
+        fig_type=element.get("fig-type"), license=license_code, rights_note=rights,
         reprint=_is_reprint(caption, caption_xml) or bool(rights and is_reprint(rights, rights=True)),
         mentions=mentions.get(xml_id or "", []), n_mentions=found.counts.get(xml_id or "", 0),
     )
@@ -310,13 +327,12 @@ def _mentions(found: _Found, labels: list[str | None]) -> dict[str, list[str]]:
             found.counts[rid] = found.counts.get(rid, 0) + 1
         jats_text.mark(xref, rids)
         paragraphs[_paragraph(xref)] = None
-    ordered = [(element.get("id") or "", _number(label)) for element, label in zip(found.figures, labels, strict=True)]
-    numbers = {xml_id: number for xml_id, number in ordered if xml_id}
+    by_id = {element.get("id"): label for element, label in zip(found.figures, labels, strict=True)}
     sentences: dict[str, dict[str, None]] = {}
     for paragraph in paragraphs:
-        for sentence, cited, ranges in jats_text.cited_sentences(paragraph):
-            reached = {xml_id for limits in ranges for xml_id in _between(limits, numbers)}
-            for rid in (cited | reached) & numbers.keys():
+        for sentence, rids, ranges in jats_text.cited_sentences(paragraph):
+            rids.update(xml_id for limits in ranges for xml_id in _between(limits, by_id))
+            for rid in rids:
                 sentences.setdefault(rid, {})[sentence] = None
     return {rid: list(texts) for rid, texts in sentences.items()}
 
@@ -338,8 +354,9 @@ def _number(label: str | None) -> tuple[str, int] | None:
     return (match[1].strip().casefold(), int(match[2])) if match else None
 
 
-def _between(limits: jats_text.Range, numbers: dict[str, tuple[str, int] | None]) -> list[str]:
+def _between(limits: jats_text.Range, labels: dict[str, str | None]) -> list[str]:
     """Ids of the figures whose number lies within a range, both ends included; [] for what is no range."""
+    numbers = {xml_id: _number(label) for xml_id, label in labels.items() if xml_id}
     first, last = numbers.get(limits[0]), limits[1]
     end = (first[0], last) if first and isinstance(last, int) else numbers.get(str(last))
     if first is None or end is None or end[0] != first[0] or not 0 < end[1] - first[1] < 30:

@@ -28,6 +28,11 @@ _STEMS = """
 """
 
 
+def _in_ascii(text: str) -> bytes:
+    """With ? for any other character: lowered ten times as fast."""
+    return text.encode("ascii", "replace")
+
+
 def _grouped(stems: str) -> str:
     """One alternation of all stems, by first letter, so that a word costs as many trials as there are letters."""
     by_letter: dict[str, list[str]] = {}
@@ -36,8 +41,8 @@ def _grouped(stems: str) -> str:
     return "|".join(f"{first}(?:{'|'.join(rest)})" for first, rest in sorted(by_letter.items()))
 
 
-_QUICK = re.compile(rf" (?:{_grouped(_STEMS)}|from(?:  |)[0-9])")
-"""Much faster than `_STEM`, as it starts with one letter; lets a little more through."""
+_QUICK = re.compile(rf" (?:{_grouped(_in_ascii(_STEMS.replace('©', '')).decode())}|from(?:  |)[0-9])".encode())
+"""Much faster than `_STEM`, as it starts with one letter and reads bytes; lets a little more through."""
 _STEM = re.compile(rf"[ (\[\"“/](?:{_grouped(_STEMS)}|from (?:the )?{CITED})")
 """Where a trigger may start, in lower-case text with a blank before it."""
 
@@ -165,15 +170,11 @@ _LICENSED = re.compile(r"(?:licen[cs]e[ds]?\b[^.;]{0,40}|\bunder\b[^.;]{0,30}|[,
 _FROM_PLACE = re.compile(r"\b(?:from|by|via|source|courtesy|credit|of|at|on|in)\b[^.;]{0,40}$|\w:\s*$", re.IGNORECASE)
 
 
-def _lowered(text: str) -> str:
-    return " " + text.replace("İ", "I").lower()  # the one letter that would grow
-
-
 def may_be_reprint(text: str) -> bool:
     """Whether `is_reprint` is worth asking, for a text without `CITED` marks: one quick look for a trigger."""
-    lowered = _lowered(text)
-    spaced = lowered.replace("(", " ").replace("[", " ")  # "from [3]" becomes the one double blank
-    return _QUICK.search(spaced) is not None or "(from" in lowered
+    lowered = _in_ascii(f" {text}").lower()
+    spaced = lowered.replace(b"(", b" ").replace(b"[", b" ")  # "from [3]" becomes the one double blank
+    return _QUICK.search(spaced) is not None or b"(from" in lowered or "©" in text
 
 
 def is_reprint(text: str, *, rights: bool = False) -> bool:
@@ -181,7 +182,7 @@ def is_reprint(text: str, *, rights: bool = False) -> bool:
 
     `text` may hold `CITED` marks. In a rights note (`rights`), copyright and licence alone are no such credit.
     """
-    lowered = _lowered(text)
+    lowered = " " + text.replace("İ", "I").lower()  # the one letter that would grow
     for stem in _STEM.finditer(lowered):
         trigger = _TRIGGER.match(text, stem.start())  # the text lacks the blank in front: this is behind the lead
         kind = trigger.lastgroup if trigger else None

@@ -8,7 +8,9 @@ dropped comments, processing instructions and CDATA marks.
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from lxml import etree
@@ -111,7 +113,10 @@ def raw_text(element: Element, kinds: _Kinds) -> str:
     """
     if len(element) == 0:
         return element.text or ""
-    if _inline_throughout(element, kinds):
+    for below in element.iterdescendants():
+        if kinds[below.tag]:
+            break
+    else:
         text: str = etree.tostring(element, encoding="unicode", method="text", with_tail=False)
         return text
     pieces = [element.text or ""]
@@ -126,13 +131,6 @@ def raw_text(element: Element, kinds: _Kinds) -> str:
     return "".join(pieces)
 
 
-def _inline_throughout(element: Element, kinds: _Kinds) -> bool:
-    for child in element:  # noqa: SIM110  (the cheapest of lxml's iterators; a generator on top would double it)
-        if kinds[child.tag] or (len(child) and not _inline_throughout(child, kinds)):
-            return False
-    return True
-
-
 def unescape(text: str) -> str:
     """Undo what serialising escapes in text."""
     if "&" not in text:
@@ -142,9 +140,11 @@ def unescape(text: str) -> str:
 
 def squash(text: str) -> str:
     """Runs of white space as one blank, none at the ends."""
-    if text.isprintable() and "  " not in text:  # of all white space, only the plain blank is printable
-        return text.strip(" ")
-    return " ".join(text.split())
+    if text.isascii():
+        odd = "\n" in text or "\t" in text or "\r" in text
+    else:
+        odd = not text.isprintable()  # of all white space, only the plain blank is printable
+    return " ".join(text.split()) if odd or "  " in text else text.strip(" ")
 
 
 _CITING_TAG = re.compile(r"<(?:[^\s<>/:]+:)?xref(?=[^>]*\sref-type=\"bib)[^>]*>", re.IGNORECASE)
@@ -164,17 +164,23 @@ _ABBREVIATIONS = _names("""
     fig figs tab tabs ref refs eq eqs eqn eqns sect sects suppl supp vs cf ca approx al e.g i.e no nos dr prof st sp spp
     var subsp resp vol p pp ed eds
 """)
-_END = (
-    r"(?:[!?]|\.(?=[)\]\"'”’\s])(?:(?<=[)\]0-9]\.)|(?<=\w{7}\.)|(?<!\b[^\W\d_]\.)"
-    + "".join(rf"(?<!\b{re.escape(form)}\.)" for word in sorted(_ABBREVIATIONS) for form in (word, word.capitalize()))
-    + r"))[)\]\"'”’]*\s(?![a-z])"
+def _by_length(words: Iterable[str]) -> list[list[str]]:
+    """The words, also with a capital, as a look-behind can take them: those of one length together."""
+    forms = sorted({form for word in words for form in (word, word.capitalize())}, key=len)
+    return [list(group) for _, group in itertools.groupby(forms, len)]
+
+
+_CLOSED = r"[)\]\"'”’]*\s(?![a-z])"
+_POINT = re.compile(
+    r"\.(?=[)\]\"'”’\s])(?:(?<=[)\]0-9]\.)|(?<=\w{7}\.)|(?<!\b[^\W\d_]\.)"
+    + "".join(rf"(?<!\b(?:{'|'.join(map(re.escape, forms))})\.)" for forms in _by_length(_ABBREVIATIONS))
+    + f"){_CLOSED}"
 )
 """The end of a sentence: no abbreviation or initial before the point, no small letter after the blank."""
-_NEXT_END = re.compile(_END)
-_LAST_END = re.compile(f"(?s:.*){_END}")
+_QUESTION = re.compile(f"[!?]{_CLOSED}")
 _DASH = "[-‐‑‒–—−]"
 _RANGE_BETWEEN = re.compile(rf"\d\s?[A-Za-z]?\s?(?:{_DASH}+|\bto|\bthrough)\s?(?:[Ff]ig[a-z]*\.?\s?)?$")
-_RANGE_WITHIN = re.compile(rf"\D{{0,12}}(\d{{1,3}})\s?{_DASH}\s?(\d{{1,3}})(?!\w)")
+_RANGE_WITHIN = re.compile(rf"\D{{0,12}}+(\d{{1,3}})\s?{_DASH}\s?(\d{{1,3}})(?!\w)")
 
 Range = tuple[str, str | int]
 """An id and where its range ends: an id ("Fig 2" – "4" as two references), or a number ("Figs 2–4" as one)."""
@@ -185,25 +191,27 @@ def mark(xref: Element, rids: str) -> None:
     xref.text = f"{_OPEN}{rids}{_CLOSE}{xref.text or ''}"
 
 
-def cited_sentences(paragraph: Element) -> list[tuple[str, set[str], list[Range]]]:
+def cited_sentences(paragraph: Element) -> Iterator[tuple[str, set[str], list[Range]]]:
     """Of one paragraph, the sentences that refer to figures: (text, ids referred to, ranges among them).
 
     Floats inside the paragraph are left out, what follows them stays. The references are `mark`ed before.
     """
     text = raw_text(paragraph, PARAGRAPH)
-    found = []
-    end = 0
-    for match in _MARK.finditer(text):
-        if match.start() < end:
-            continue
-        before = _LAST_END.match(text, end, match.start())
-        start = before.end() if before else end
-        after = _NEXT_END.search(text, match.end())
-        end = after.end() if after else len(text)
-        pieces = _MARK.split(text[start:end])
-        rids = set(match[1].split()) if len(pieces) == 3 else {rid for ids in pieces[1::2] for rid in ids.split()}
-        found.append((squash("".join(pieces[::2])), rids, _ranges(pieces)))
-    return found
+    start = 0
+    for end in (*_ends(text), len(text)):
+        if text.find(_OPEN, start, end) >= 0:
+            pieces = _MARK.split(text[start:end])
+            rids = {rid for ids in pieces[1::2] for rid in ids.split()}
+            yield squash("".join(pieces[::2])), rids, _ranges(pieces)
+        start = end
+
+
+def _ends(text: str) -> list[int]:
+    """Where sentences end but the last."""
+    ends = [match.end() for match in _POINT.finditer(text)]
+    if "?" in text or "!" in text:
+        ends = sorted({*ends, *[match.end() for match in _QUESTION.finditer(text)]})
+    return ends
 
 
 def _ranges(pieces: list[str]) -> list[Range]:
