@@ -7,11 +7,11 @@ parent before the figures nested in it; see the fields of `Figure`.
 
 from __future__ import annotations
 
+import contextlib
 import html.entities
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from lxml import etree
 
@@ -22,8 +22,7 @@ from pmcoa_build.pmc.jats_reprint import CITED, is_reprint, may_be_reprint
 from pmcoa_build.pmc.jats_text import Element, plain, serialized, squash, text_of
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
+class Figure(NamedTuple):
     """One `<fig>`.
 
     caption: text of the first direct `<caption>`, sub- and superscripts joined without blanks (Na2C2O4), without
@@ -110,6 +109,7 @@ def make_parser() -> etree.XMLParser:
     )
 
 
+_BLANK = re.compile(rb"[ \t\r\n\xef\xbb\xbf]*")
 _ENTITY_ERRORS = {
     etree.ErrorTypes.ERR_UNDECLARED_ENTITY, etree.ErrorTypes.WAR_UNDECLARED_ENTITY, etree.ErrorTypes.ERR_ENTITY_LOOP,
     etree.ErrorTypes.ERR_UNPARSED_ENTITY, etree.ErrorTypes.ERR_ENTITY_IS_EXTERNAL,
@@ -118,8 +118,10 @@ _ENTITY_ERRORS = {
 
 def parse_tree(xml: bytes) -> Element:
     """The root element. Raises UnitLost: xml-empty, xml-malformed, xml-entity."""
-    if not xml.strip(b" \t\r\n\xef\xbb\xbf"):
+    if _BLANK.fullmatch(xml):
         raise UnitLost("xml-empty", f"{len(xml)} bytes, all blank")
+    with contextlib.suppress(etree.XMLSyntaxError, OSError, ValueError, LookupError):  # the whole file shall say why
+        return etree.fromstring(_without_references(xml), make_parser())
     try:
         return etree.fromstring(xml, make_parser())
     except etree.XMLSyntaxError as error:
@@ -132,6 +134,19 @@ def parse_tree(xml: bytes) -> Element:
         return etree.fromstring(named, make_parser())
     except etree.XMLSyntaxError as error:
         raise _lost(error, xml) from None
+
+
+def _without_references(xml: bytes) -> bytes:
+    """The file without its last list of references: a third of all there is to parse, and never of use here.
+
+    Bytes that look like one but are not (in a comment, nested lists) leave a file that is no longer well-formed.
+    """
+    end = xml.rfind(b"</ref-list>")
+    start = xml.rfind(b"<ref-list", 0, max(end, 0))
+    if start < 0 or xml.rfind(b"<fig", start, end) >= 0:
+        return xml
+    view = memoryview(xml)  # two slices would be two more copies
+    return b"".join((view[:start], view[end + len(b"</ref-list>"):]))
 
 
 def _lost(error: etree.XMLSyntaxError, xml: bytes) -> UnitLost:
@@ -189,7 +204,6 @@ _FIG, _GROUP = "{*}fig", "{*}fig-group"
 _NOT_MAIN = ("{*}sub-article", "{*}response")
 _SKIPPED = {"sub-article", "response"}
 _WANTED = (_FIG, "{*}graphic", "{*}media", "{*}permissions", "{*}attrib", *_NOT_MAIN)
-_BESIDE_REFERENCES = ("{*}p", _FIG, _GROUP, "{*}boxed-text", "{*}ref-list")
 _OWNERS = {"fig", "caption", "permissions", "label", "attrib", "inline-formula", "disp-formula", "table-wrap",
            "supplementary-material"}
 """Nearest of these above a graphic: it is the figure's only if that is the figure."""
@@ -214,27 +228,15 @@ class _Found:
 
 def _figures(article: Element) -> list[Figure]:
     found = _Found()
-    for part in _parts(article):
-        _collect(part, found, in_body=local(part) == "body")
+    for part in article:
+        name = local(part)
+        if name not in _SKIPPED:
+            _collect(part, found, in_body=name == "body")
     if not found.figures:
         return []
     texts = [_texts(figure) for figure in found.figures]
     mentions = _mentions(found, [label for label, _, _ in texts])  # leaves marks in the tree, so it comes after
     return [_figure(figure, found, *text, mentions) for figure, text in zip(found.figures, texts, strict=True)]
-
-
-def _parts(article: Element) -> Iterator[Element]:
-    """The subtrees that may hold figures. References are passed over: they hold none and are half of all elements."""
-    for part in article:
-        name = local(part)
-        if name == "back":
-            for section in part:
-                if local(section) == "ref-list":
-                    yield from section.iterchildren(*_BESIDE_REFERENCES)
-                else:
-                    yield section
-        elif name not in _SKIPPED:
-            yield part
 
 
 def _texts(figure: Element) -> tuple[str | None, str | None, str]:
@@ -322,18 +324,18 @@ def _rights(element: Element, found: _Found) -> list[str]:
 def _mentions(found: _Found, labels: list[str | None]) -> dict[str, list[str]]:
     """The sentences that refer to each figure id, in order, each once; ranges reach the figures between their ends."""
     paragraphs: dict[Element, None] = {}
-    for xref, rids in found.xrefs:
-        for rid in set(rids.split()):
+    for xref, ids in found.xrefs:
+        for rid in set(ids.split()):
             found.counts[rid] = found.counts.get(rid, 0) + 1
-        jats_text.mark(xref, rids)
+        jats_text.mark(xref, ids)
         paragraphs[_paragraph(xref)] = None
     by_id = {element.get("id"): label for element, label in zip(found.figures, labels, strict=True)}
     sentences: dict[str, dict[str, None]] = {}
     for paragraph in paragraphs:
         for sentence, rids, ranges in jats_text.cited_sentences(paragraph):
-            rids.update(xml_id for limits in ranges for xml_id in _between(limits, by_id))
-            for rid in rids:
-                sentences.setdefault(rid, {})[sentence] = None
+            between = [xml_id for limits in ranges for xml_id in _between(limits, by_id)]
+            for xml_id in (*rids, *between):
+                sentences.setdefault(xml_id, {})[sentence] = None
     return {rid: list(texts) for rid, texts in sentences.items()}
 
 

@@ -140,11 +140,9 @@ def unescape(text: str) -> str:
 
 def squash(text: str) -> str:
     """Runs of white space as one blank, none at the ends."""
-    if text.isascii():
-        odd = "\n" in text or "\t" in text or "\r" in text
-    else:
-        odd = not text.isprintable()  # of all white space, only the plain blank is printable
-    return " ".join(text.split()) if odd or "  " in text else text.strip(" ")
+    if "  " in text or "\n" in text or not (text.isascii() or text.isprintable()) or "\t" in text or "\r" in text:
+        return " ".join(text.split())
+    return text.strip(" ")  # of all white space, only the plain blank is printable
 
 
 _CITING_TAG = re.compile(r"<(?:[^\s<>/:]+:)?xref(?=[^>]*\sref-type=\"bib)[^>]*>", re.IGNORECASE)
@@ -164,20 +162,20 @@ _ABBREVIATIONS = _names("""
     fig figs tab tabs ref refs eq eqs eqn eqns sect sects suppl supp vs cf ca approx al e.g i.e no nos dr prof st sp spp
     var subsp resp vol p pp ed eds
 """)
+
+
 def _by_length(words: Iterable[str]) -> list[list[str]]:
     """The words, also with a capital, as a look-behind can take them: those of one length together."""
     forms = sorted({form for word in words for form in (word, word.capitalize())}, key=len)
     return [list(group) for _, group in itertools.groupby(forms, len)]
 
 
-_CLOSED = r"[)\]\"'”’]*\s(?![a-z])"
-_POINT = re.compile(
-    r"\.(?=[)\]\"'”’\s])(?:(?<=[)\]0-9]\.)|(?<=\w{7}\.)|(?<!\b[^\W\d_]\.)"
+_END = re.compile(
+    r"[.!?](?=[)\]\"'”’\s])(?:(?<=[!?])|(?<=[)\]0-9]\.)|(?<=\w{7}\.)|(?<!\b[^\W\d_]\.)"
     + "".join(rf"(?<!\b(?:{'|'.join(map(re.escape, forms))})\.)" for forms in _by_length(_ABBREVIATIONS))
-    + f"){_CLOSED}"
+    + r")[)\]\"'”’]*\s(?![a-z])"
 )
 """The end of a sentence: no abbreviation or initial before the point, no small letter after the blank."""
-_QUESTION = re.compile(f"[!?]{_CLOSED}")
 _DASH = "[-‐‑‒–—−]"
 _RANGE_BETWEEN = re.compile(rf"\d\s?[A-Za-z]?\s?(?:{_DASH}+|\bto|\bthrough)\s?(?:[Ff]ig[a-z]*\.?\s?)?$")
 _RANGE_WITHIN = re.compile(rf"\D{{0,12}}+(\d{{1,3}})\s?{_DASH}\s?(\d{{1,3}})(?!\w)")
@@ -191,27 +189,27 @@ def mark(xref: Element, rids: str) -> None:
     xref.text = f"{_OPEN}{rids}{_CLOSE}{xref.text or ''}"
 
 
-def cited_sentences(paragraph: Element) -> Iterator[tuple[str, set[str], list[Range]]]:
+def cited_sentences(paragraph: Element) -> Iterator[tuple[str, list[str], list[Range]]]:
     """Of one paragraph, the sentences that refer to figures: (text, ids referred to, ranges among them).
 
     Floats inside the paragraph are left out, what follows them stays. The references are `mark`ed before.
     """
     text = raw_text(paragraph, PARAGRAPH)
-    start = 0
-    for end in (*_ends(text), len(text)):
-        if text.find(_OPEN, start, end) >= 0:
-            pieces = _MARK.split(text[start:end])
-            rids = {rid for ids in pieces[1::2] for rid in ids.split()}
-            yield squash("".join(pieces[::2])), rids, _ranges(pieces)
-        start = end
+    end = 0
+    while (at := text.find(_OPEN, end)) >= 0:
+        start = _sentence_start(text, end, at)
+        after = _END.search(text, text.find(_CLOSE, at))
+        end = after.end() if after else len(text)
+        pieces = _MARK.split(text[start:end])
+        yield squash("".join(pieces[::2])), " ".join(pieces[1::2]).split(), _ranges(pieces)
 
 
-def _ends(text: str) -> list[int]:
-    """Where sentences end but the last."""
-    ends = [match.end() for match in _POINT.finditer(text)]
-    if "?" in text or "!" in text:
-        ends = sorted({*ends, *[match.end() for match in _QUESTION.finditer(text)]})
-    return ends
+def _sentence_start(text: str, low: int, at: int) -> int:
+    """Where the sentence around a place begins, `low` at the earliest."""
+    while (at := max(text.rfind(".", low, at), text.rfind("?", low, at), text.rfind("!", low, at))) >= 0:
+        if before := _END.match(text, at):
+            return before.end()
+    return low
 
 
 def _ranges(pieces: list[str]) -> list[Range]:
