@@ -171,11 +171,13 @@ def _by_length(words: Iterable[str]) -> list[list[str]]:
 
 
 _END = re.compile(
-    r"[.!?](?=[)\]\"'”’\s])(?:(?<=[!?])|(?<=[)\]0-9]\.)|(?<=\w{7}\.)|(?<!\b[^\W\d_]\.)"
+    r"[.!?](?=[)\]\"'”’\s\d])(?:(?<=[!?])|(?<=[)\]0-9]\.)|(?<=\w{7}\.)|(?<!\b[^\W\d_]\.)"
     + "".join(rf"(?<!\b(?:{'|'.join(map(re.escape, forms))})\.)" for forms in _by_length(_ABBREVIATIONS))
-    + r")[)\]\"'”’]*\s(?![a-z])"
+    + r")(?:(?<=[a-z)\]]\.)\d{1,3}(?:[,–-]\d{1,3})*)?[)\]\"'”’]*\s(?![a-z]"
+    + rf"|[(\[](?:see )?{_OPEN}[^()\[\]]{{0,60}}[)\]])"
 )
-"""The end of a sentence: no abbreviation or initial before the point, no small letter after the blank."""
+"""The end of a sentence: no abbreviation or initial before the point; raised numbers of references may follow it; no
+small letter after the blank, and no figure in brackets, which belongs to what was said."""
 _DASH = "[-‐‑‒–—−]"
 _RANGE_BETWEEN = re.compile(rf"\d\s?[A-Za-z]?\s?(?:{_DASH}+|\bto|\bthrough)\s?(?:[Ff]ig[a-z]*\.?\s?)?$")
 _RANGE_WITHIN = re.compile(rf"\D{{0,12}}+(\d{{1,3}})\s?{_DASH}\s?(\d{{1,3}})(?!\w)")

@@ -74,6 +74,24 @@ def test_the_sentence_around_the_reference() -> None:
     assert found["f2"] == ([], 0)
 
 
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("It grew. (@). Last.", "It grew. (@)."),
+        ("It grew. (see @, left) Last.", "It grew. (see @, left) Last."),
+        ("Seen before.3,4 We grew it (@).12 Last.", "We grew it (@).12"),
+        ("At pH 7.5 Tris was used (@). Last.", "At pH 7.5 Tris was used (@)."),
+        ("Did it? It did (@)! Last.", "It did (@)!"),
+        ("First [1]. “Quoted (@).” Last.", "“Quoted (@).”"),
+        ("No end. None @", "None @"),
+        ("Dr. E. Roe and vs. St. Doe (cf. @) in spp. nov. Last.", "Dr. E. Roe and vs. St. Doe (cf. @) in spp. nov."),
+    ],
+)
+def test_where_sentences_end(text: str, sentence: str) -> None:
+    found = mentions(f"<p>{text.replace('@', xref('f1'))}</p>")
+    assert found["f1"][0] == [sentence.replace("@", "Fig. 1")]
+
+
 def test_several_ids_case_and_other_kinds() -> None:
     found = mentions(
         f"<p>{xref('f1  f2', 'Figs', 'FIG')} and {xref('f1 f1')}; {xref('F1')}, {xref('f1', 'r', 'bibr')}"
