@@ -121,7 +121,7 @@ def parse_tree(xml: bytes) -> Element:
     if _BLANK.fullmatch(xml):
         raise UnitLost("xml-empty", f"{len(xml)} bytes, all blank")
     with contextlib.suppress(etree.XMLSyntaxError, OSError, ValueError, LookupError):  # the whole file shall say why
-        return etree.fromstring(_without_references(xml), make_parser())
+        return _parsed_without_references(xml)
     try:
         return etree.fromstring(xml, make_parser())
     except etree.XMLSyntaxError as error:
@@ -136,17 +136,21 @@ def parse_tree(xml: bytes) -> Element:
         raise _lost(error, xml) from None
 
 
-def _without_references(xml: bytes) -> bytes:
-    """The file without its last list of references: a third of all there is to parse, and never of use here.
+def _parsed_without_references(xml: bytes) -> Element:
+    """The tree without the last list of references: a third of all there is to parse, and never of use here.
 
-    Bytes that look like one but are not (in a comment, nested lists) leave a file that is no longer well-formed.
+    Bytes that only look like a list (in a comment, around nested lists) leave what is not well-formed. Raises what lxml
+    raises, and ValueError where there is no such list or a figure in it.
     """
-    end = xml.rfind(b"</ref-list>")
-    start = xml.rfind(b"<ref-list", 0, max(end, 0))
-    if start < 0 or xml.rfind(b"<fig", start, end) >= 0:
-        return xml
-    view = memoryview(xml)  # two slices would be two more copies
-    return b"".join((view[:start], view[end + len(b"</ref-list>"):]))
+    end = xml.rindex(b"</ref-list>")
+    start = xml.rindex(b"<ref-list", 0, end)
+    if xml.rfind(b"<fig", start, end) >= 0:
+        raise ValueError("a figure among references")
+    parser = make_parser()
+    parser.feed(xml[:start])
+    parser.feed(xml[end + len(b"</ref-list>"):])
+    root: Element = parser.close()
+    return root
 
 
 def _lost(error: etree.XMLSyntaxError, xml: bytes) -> UnitLost:
@@ -250,9 +254,7 @@ def _texts(figure: Element) -> tuple[str | None, str | None, str]:
             caption = child
         if label is not None and caption is not None:
             break
-    if caption is None:
-        return plain(label), None, ""
-    return plain(label), squash(jats_text.raw_text(caption, jats_text.CAPTION)), jats_text.inner(serialized(caption))
+    return plain(label), *(jats_text.caption_texts(caption) if caption is not None else (None, ""))
 
 
 def _collect(part: Element, found: _Found, *, in_body: bool) -> None:

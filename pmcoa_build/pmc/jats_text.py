@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from lxml import etree
@@ -115,20 +115,38 @@ def raw_text(element: Element, kinds: _Kinds) -> str:
         return element.text or ""
     for below in element.iterdescendants():
         if kinds[below.tag]:
-            break
-    else:
-        text: str = etree.tostring(element, encoding="unicode", method="text", with_tail=False)
-        return text
+            return _in_blocks(element, kinds, raw_text)
+    return _inline_text(element, kinds)
+
+
+def _inline_text(element: Element, _kinds: _Kinds) -> str:
+    text: str = etree.tostring(element, encoding="unicode", method="text", with_tail=False)
+    return text
+
+
+def _in_blocks(element: Element, kinds: _Kinds, read: Callable[[Element, _Kinds], str]) -> str:
     pieces = [element.text or ""]
     for child in element:
         kind = kinds[child.tag]
         if kind & _APART:
             pieces.append(" ")
         if not kind & _LEFT_OUT:
-            pieces.append(raw_text(child, kinds))
-        if child.tail:
-            pieces.append(f" {child.tail}" if kind & _APART else child.tail)
+            pieces.append(read(child, kinds))
+        if tail := child.tail:
+            pieces.append(f" {tail}" if kind & _APART else tail)
     return "".join(pieces)
+
+
+_BEYOND_PARAGRAPHS = re.compile(
+    rf"<(?:[^\s<>/:]*:)?(?:{'|'.join(sorted((_BLOCKS | _SILENT) - {'title', 'p'}))})[\s/>]"
+)
+
+
+def caption_texts(caption: Element) -> tuple[str, str]:
+    """Text and inner XML of a caption. Most hold nothing but a title and paragraphs, which the XML tells soonest."""
+    xml = inner(serialized(caption))
+    read = raw_text if _BEYOND_PARAGRAPHS.search(xml) else _inline_text
+    return squash(_in_blocks(caption, CAPTION, read)), xml
 
 
 def unescape(text: str) -> str:
