@@ -95,7 +95,13 @@ def test_every_code_reads_as_itself() -> None:
         ("cc_by", ["CC BY"]),
         ("cc0license", ["CC0"]),
         ("the Creative Commons public domain dedication", ["CC0"]),
+        ("Creative Commons Attribution‐NonCommercial‐NoDerivs License", ["CC BY-NC-ND"]),
+        ("creativeCommonsBy-nc", ["CC BY-NC"]),
+        ("the terms of the Creative Commons Public Domain declaration", ["CC0"]),
+        ("Creative Commons Public Domain Mark 1.0", []),
+        ("CC BY in one place, (CC BY-NC) in another", ["CC BY", "CC BY-NC"]),
         ("open access", []),
+        ("acc by", []),
         ("cc bystander", []),
     ],
 )

@@ -212,6 +212,16 @@ def custom(name: str, value: str) -> str:
             "CC BY-NC",
         ),
         (
+            "<license xlink:href='http://creativecommons.org/licenses/by/4.0/'><license-p>Under a Creative Commons "
+            "Attribution-NonCommercial-NoDerivatives 4.0 International License</license-p></license>",
+            "CC BY-NC-ND",
+        ),
+        ("<license license-type='creativeCommonsBy-nc'><license-p>licenses/by-n/4.0</license-p></license>", "CC BY-NC"),
+        (
+            "<license><license-p>Creative Commons <bold>Attribution</bold> License</license-p></license>",
+            "CC BY",
+        ),
+        (
             "<license license-type='open-access'><license-p>Free to read under ACS AuthorChoice.</license-p></license>",
             None,
         ),
