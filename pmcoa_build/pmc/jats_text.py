@@ -216,9 +216,9 @@ def cited_sentences(paragraph: Element) -> Iterator[tuple[str, list[str], list[R
     """
     text = raw_text(paragraph, PARAGRAPH)
     end = 0
-    while (at := text.find(_OPEN, end)) >= 0:
-        start = _sentence_start(text, end, at)
-        after = _END.search(text, text.find(_CLOSE, at))
+    while reference := _MARK.search(text, end):
+        start = _sentence_start(text, end, reference.start())
+        after = _END.search(text, reference.end())
         end = after.end() if after else len(text)
         pieces = _MARK.split(text[start:end])
         yield squash("".join(pieces[::2])), " ".join(pieces[1::2]).split(), _ranges(pieces)

@@ -92,6 +92,13 @@ def test_where_sentences_end(text: str, sentence: str) -> None:
     assert found["f1"][0] == [sentence.replace("@", "Fig. 1")]
 
 
+@pytest.mark.parametrize("stray", ["\ufdd0", "\ufdd1", "\ufdd1\ufdd0", "\ufdd2"])
+def test_the_parsers_own_marks_in_a_file_do_no_harm(stray: str) -> None:
+    found = mentions(f"<p>One{stray}. Two {stray} {xref('f1')}. {stray}</p><p>{stray}</p><p>Seen in {xref('f2')}.</p>")
+    assert found["f1"][1] == 1
+    assert found["f2"] == (["Seen in Fig. 1."], 1)
+
+
 def test_several_ids_case_and_other_kinds() -> None:
     found = mentions(
         f"<p>{xref('f1  f2', 'Figs', 'FIG')} and {xref('f1 f1')}; {xref('F1')}, {xref('f1', 'r', 'bibr')}"
