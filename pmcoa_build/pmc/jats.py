@@ -262,21 +262,21 @@ def _collect(part: Element, found: _Found, *, in_body: bool) -> None:
         kind = element.get("ref-type")
         if kind is not None and kind.lower() != "fig":
             continue
+        if found.misplaced and next(element.iterancestors(*_NOT_MAIN), None) is not None:
+            continue
+        if kind is not None:
+            found.xrefs.append((element, element.get("rid") or ""))
+            continue
         name = local(element)
         if name in _SKIPPED:
             found.misplaced = True
-        elif found.misplaced and next(element.iterancestors(*_NOT_MAIN), None) is not None:
-            continue
-        elif name == "xref":
-            if kind is not None:
-                found.xrefs.append((element, element.get("rid") or ""))
         elif name == "fig":
             found.figures[element] = ([], [])
         elif name in _RIGHTS:
             owner = element.getparent() if name == "attrib" else next(element.iterancestors(*_RIGHTS_OWNERS), None)
             if owner is not None and local(owner) in _HOLDERS:
                 found.rights.setdefault(owner, []).append(serialized(element))
-        else:
+        elif name != "xref":
             owner, href = _owner(element), _href(element)
             if owner in found.figures and href:
                 found.figures[owner][name == "media"].append(href)

@@ -65,7 +65,7 @@ def read_front(article: Element) -> Front:
 def local(element: Element) -> str:
     """The tag without its namespace."""
     tag: str = element.tag
-    return tag.rpartition("}")[2]
+    return tag.rpartition("}")[2] if tag[0] == "{" else tag
 
 
 def language_of(article: Element) -> str | None:
