@@ -111,15 +111,15 @@ def raw_text(element: Element, kinds: _Kinds) -> str:
 
     Below the blocks, libxml2 gathers the text of what is inline throughout.
     """
-    if len(element) == 0:
-        return element.text or ""
-    for below in element.iterdescendants():
+    for below in element.iterdescendants() if len(element) else ():
         if kinds[below.tag]:
             return _in_blocks(element, kinds, raw_text)
     return _inline_text(element, kinds)
 
 
 def _inline_text(element: Element, _kinds: _Kinds) -> str:
+    if len(element) == 0:
+        return element.text or ""
     text: str = etree.tostring(element, encoding="unicode", method="text", with_tail=False)
     return text
 
