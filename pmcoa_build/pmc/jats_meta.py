@@ -155,8 +155,9 @@ def read_license(xml: str, stated: str = "") -> tuple[str | None, str | None]:
     Signals: Creative Commons URLs, `license-type`, `content-type` and words anywhere in it, PMC's `stated` reference. A
     CC0 beside another licence is a waiver for the data (BioMed Central) and yields.
     """
-    urls = licenses.urls_in(xml)
-    codes = [code for code, _ in urls] + licenses.codes_in_words(f"{xml} {stated}")
+    said = f"{xml} {stated}".encode("ascii", "ignore").decode()  # licences are named in ASCII, which is soon lowered
+    urls = licenses.urls_in(said)
+    codes = [code for code, _ in urls] + licenses.codes_in_words(said)
     if not codes:
         codes = licenses.codes_in_words(text_of(xml))
     code = licenses.most_restrictive(codes)
