@@ -85,11 +85,13 @@ _DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u221
                         | dict.fromkeys("\u00ad\u200b\u200c\u200d\u2060\ufeff", ""))
 """Publishers write `by‐nc‐nd` with other hyphens, and break it with characters that are not seen: without this such
 a licence would be read as CC BY."""
+_ODD = re.compile(f"[{''.join(map(chr, _DASHES))}]")
 
 
 def _plain(text: str) -> str:
     """In lower case, with plain hyphens only."""
-    return text.lower() if text.isascii() else text.lower().translate(_DASHES)
+    lowered = text.lower()
+    return lowered.translate(_DASHES) if _ODD.search(lowered) else lowered
 
 
 _PARTS = r"(?:by|nc|nd|sa)(?:[-_/+\s]*(?:by|nc|nd|sa))*"
@@ -170,14 +172,14 @@ _SA = (r"share[\s-]*alike|compart\w*?[\s-]*igual|compart\w*\s+pela\s+mesma\s+lic
        r"|partage\s+dans\s+les\s+mêmes\s+conditions|weitergabe\s+unter\s+gleichen\s+bedingungen")
 _FULL = (("nc", re.compile(_NC)), ("nd", re.compile(_ND)), ("sa", re.compile(_SA)))
 _WORDS = re.compile(
-    r"(?P<zero>\bcc[ -]?(?:0|zero)(?![0-9])|public domain dedication|\bcczero)"
-    r"|\bcc[-_ :]?by(?P<abbr>(?:[-_/, ]{0,3}(?:nc|nd|sa)){0,2})(?![a-km-z])"
-    r"|creative[ -]?commons[ -](?:(?:licen[cs]e|international|de)[ -])*[(\"“]?"
+    r"c(?<!\w.)(?:(?P<zero>c[ -]?(?:0|zero)(?![0-9])|reative[ -]commons public domain(?! mark))"
+    r"|(?:c|reative[ -]?commons)[-_ :]?by(?P<abbr>(?:[-_/, ]{0,3}(?:nc|nd|sa)){0,2})(?![a-km-z])"
+    r"|reative[ -]?commons[ -](?:(?:licen[cs]e|international|de)[ -])*[(\"“]?"
     r"(?:attribution|atribui[cç][aã]o|atribuci[oó]n|reconocimiento|attribuzione|paternité|namensnennung)"
     r"(?:\s*\(by\)|\s*[0-9]\.[0-9])?"
-    rf"(?P<full>(?:[\s,/()-]*(?:\b(?:and|e|y|et|und)\b)?[\s,/()-]*(?:{_NC}|{_ND}|{_SA})(?:[ -]works?)?){{0,2}})"
+    rf"(?P<full>(?:[\s,/()-]*(?:\b(?:and|e|y|et|und)\b)?[\s,/()-]*(?:{_NC}|{_ND}|{_SA})(?:[ -]works?)?){{0,2}}))"
 )
-"""For `_plain` text. English, Portuguese, Spanish, French, Italian, German."""
+"""For `_plain` text; begins with one letter, which makes it several times faster. In six languages."""
 
 
 def codes_in_words(text: str) -> list[str]:

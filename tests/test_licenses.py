@@ -229,7 +229,13 @@ def test_what_follows_the_name_never_makes_a_licence_freer(rest: str) -> None:
     ("cc_by", ["CC BY"]),
     ("cc0license", ["CC0"]),
     ("the Creative Commons public domain dedication", ["CC0"]),
+    ("the terms of the Creative Commons Public Domain declaration", ["CC0"]),
+    ("Creative Commons Public Domain Mark 1.0", []),
+    ("Creative Commons Attribution‐NonCommercial‐NoDerivs License", ["CC BY-NC-ND"]),
+    ("creativeCommonsBy-nc", ["CC BY-NC"]),
+    ("CC BY in one place, (CC BY-NC) in another", ["CC BY", "CC BY-NC"]),
     ("open access", []),
+    ("acc by", []),
     ("cc bystander", []),
 ])  # fmt: skip
 def test_words(words: str, codes: list[str]) -> None:

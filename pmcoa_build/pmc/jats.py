@@ -7,10 +7,11 @@ parent before the figures nested in it; see the fields of `Figure`.
 
 from __future__ import annotations
 
+import contextlib
 import html.entities
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from lxml import etree
 
@@ -21,8 +22,7 @@ from pmcoa_build.pmc.jats_reprint import CITED, is_reprint, may_be_reprint
 from pmcoa_build.pmc.jats_text import Element, plain, serialized, squash, text_of
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
+class Figure(NamedTuple):
     """One `<fig>`.
 
     caption: text of the first direct `<caption>`, sub- and superscripts joined without blanks (Na2C2O4), without
@@ -109,6 +109,7 @@ def make_parser() -> etree.XMLParser:
     )
 
 
+_BLANK = re.compile(rb"[ \t\r\n\xef\xbb\xbf]*")
 _ENTITY_ERRORS = {
     etree.ErrorTypes.ERR_UNDECLARED_ENTITY, etree.ErrorTypes.WAR_UNDECLARED_ENTITY, etree.ErrorTypes.ERR_ENTITY_LOOP,
     etree.ErrorTypes.ERR_UNPARSED_ENTITY, etree.ErrorTypes.ERR_ENTITY_IS_EXTERNAL,
@@ -117,8 +118,10 @@ _ENTITY_ERRORS = {
 
 def parse_tree(xml: bytes) -> Element:
     """The root element. Raises UnitLost: xml-empty, xml-malformed, xml-entity."""
-    if not xml.strip(b" \t\r\n\xef\xbb\xbf"):
+    if _BLANK.fullmatch(xml):
         raise UnitLost("xml-empty", f"{len(xml)} bytes, all blank")
+    with contextlib.suppress(etree.XMLSyntaxError, OSError, ValueError, LookupError):  # the whole file shall say why
+        return _parsed_without_references(xml)
     try:
         return etree.fromstring(xml, make_parser())
     except etree.XMLSyntaxError as error:
@@ -131,6 +134,23 @@ def parse_tree(xml: bytes) -> Element:
         return etree.fromstring(named, make_parser())
     except etree.XMLSyntaxError as error:
         raise _lost(error, xml) from None
+
+
+def _parsed_without_references(xml: bytes) -> Element:
+    """The tree without the last list of references: a third of all there is to parse, and never of use here.
+
+    Bytes that only look like a list (in a comment, around nested lists) leave what is not well-formed. Raises what lxml
+    raises, and ValueError where there is no such list or a figure in it.
+    """
+    end = xml.rindex(b"</ref-list>")
+    start = xml.rindex(b"<ref-list", 0, end)
+    if xml.rfind(b"<fig", start, end) >= 0:
+        raise ValueError("a figure among references")
+    parser = make_parser()
+    parser.feed(xml[:start])
+    parser.feed(xml[end + len(b"</ref-list>"):])
+    root: Element = parser.close()
+    return root
 
 
 def _lost(error: etree.XMLSyntaxError, xml: bytes) -> UnitLost:
@@ -163,13 +183,13 @@ def _with_standard_entities(xml: bytes) -> bytes | None:
     return xml[:doctype.end()] + b" [" + declared.encode() + b"]" + xml[doctype.end():]
 
 
-_JATS_PARTS = ("{*}front", "{*}body", "{*}back", "{*}floats-group")
+_JATS_PARTS = {"front", "body", "back", "floats-group"}
 
 
 def _article(root: Element) -> Element:
     """The first article of the tree. Raises UnitLost("xml-not-jats")."""
-    article = next(root.iter("{*}article"), None)
-    if article is None or next(article.iterchildren(*_JATS_PARTS), None) is None:
+    article = root if local(root) == "article" else next(root.iter("{*}article"), None)
+    if article is None or not any(local(part) in _JATS_PARTS for part in article):
         raise UnitLost("xml-not-jats", f"no JATS article under <{etree.QName(root).localname}>")
     return article
 
@@ -232,9 +252,9 @@ def _texts(figure: Element) -> tuple[str | None, str | None, str]:
             label = child
         elif name == "caption" and caption is None:
             caption = child
-    if caption is None:
-        return plain(label), None, ""
-    return plain(label), squash(jats_text.raw_text(caption, jats_text.CAPTION)), jats_text.inner(serialized(caption))
+        if label is not None and caption is not None:
+            break
+    return plain(label), *(jats_text.caption_texts(caption) if caption is not None else (None, ""))
 
 
 def _collect(part: Element, found: _Found, *, in_body: bool) -> None:
@@ -242,21 +262,21 @@ def _collect(part: Element, found: _Found, *, in_body: bool) -> None:
         kind = element.get("ref-type")
         if kind is not None and kind.lower() != "fig":
             continue
+        if found.misplaced and next(element.iterancestors(*_NOT_MAIN), None) is not None:
+            continue
+        if kind is not None:
+            found.xrefs.append((element, element.get("rid") or ""))
+            continue
         name = local(element)
         if name in _SKIPPED:
             found.misplaced = True
-        elif found.misplaced and next(element.iterancestors(*_NOT_MAIN), None) is not None:
-            continue
-        elif name == "xref":
-            if kind is not None:
-                found.xrefs.append((element, element.get("rid") or ""))
         elif name == "fig":
             found.figures[element] = ([], [])
         elif name in _RIGHTS:
             owner = element.getparent() if name == "attrib" else next(element.iterancestors(*_RIGHTS_OWNERS), None)
             if owner is not None and local(owner) in _HOLDERS:
                 found.rights.setdefault(owner, []).append(serialized(element))
-        else:
+        elif name != "xref":
             owner, href = _owner(element), _href(element)
             if owner in found.figures and href:
                 found.figures[owner][name == "media"].append(href)
@@ -276,12 +296,13 @@ def _figure(
 ) -> Figure:
     xml_id = element.get("id") or None
     graphics, media = found.figures[element]
-    rights_xml = _rights(element, found)
-    license_code, _ = read_license("".join(rights_xml)) if rights_xml else (None, None)
-    rights = squash(" ".join([text_of(xml) for xml in rights_xml]))
+    license_code = rights = None
+    if rights_xml := _rights(element, found):
+        license_code, _ = read_license("".join(rights_xml))
+        rights = squash(" ".join([text_of(xml) for xml in rights_xml])) or None
     return Figure(
         xml_id=xml_id, label=label, caption=caption, caption_xml=caption_xml, graphics=graphics, media=media,
-        fig_type=element.get("fig-type"), license=license_code, rights_note=rights or None,
+        fig_type=element.get("fig-type"), license=license_code, rights_note=rights,
         reprint=_is_reprint(caption, caption_xml) or bool(rights and is_reprint(rights, rights=True)),
         mentions=mentions.get(xml_id or "", []), n_mentions=found.counts.get(xml_id or "", 0),
     )
@@ -305,19 +326,18 @@ def _rights(element: Element, found: _Found) -> list[str]:
 def _mentions(found: _Found, labels: list[str | None]) -> dict[str, list[str]]:
     """The sentences that refer to each figure id, in order, each once; ranges reach the figures between their ends."""
     paragraphs: dict[Element, None] = {}
-    for xref, rids in found.xrefs:
-        for rid in set(rids.split()):
+    for xref, ids in found.xrefs:
+        for rid in set(ids.split()):
             found.counts[rid] = found.counts.get(rid, 0) + 1
-        jats_text.mark(xref, rids)
+        jats_text.mark(xref, ids)
         paragraphs[_paragraph(xref)] = None
-    ordered = [(element.get("id") or "", _number(label)) for element, label in zip(found.figures, labels, strict=True)]
-    numbers = {xml_id: number for xml_id, number in ordered if xml_id}
+    by_id = {element.get("id"): label for element, label in zip(found.figures, labels, strict=True)}
     sentences: dict[str, dict[str, None]] = {}
     for paragraph in paragraphs:
-        for sentence, cited, ranges in jats_text.cited_sentences(paragraph):
-            reached = {xml_id for limits in ranges for xml_id in _between(limits, numbers)}
-            for rid in (cited | reached) & numbers.keys():
-                sentences.setdefault(rid, {})[sentence] = None
+        for sentence, rids, ranges in jats_text.cited_sentences(paragraph):
+            between = [xml_id for limits in ranges for xml_id in _between(limits, by_id)]
+            for xml_id in (*rids, *between):
+                sentences.setdefault(xml_id, {})[sentence] = None
     return {rid: list(texts) for rid, texts in sentences.items()}
 
 
@@ -338,8 +358,9 @@ def _number(label: str | None) -> tuple[str, int] | None:
     return (match[1].strip().casefold(), int(match[2])) if match else None
 
 
-def _between(limits: jats_text.Range, numbers: dict[str, tuple[str, int] | None]) -> list[str]:
+def _between(limits: jats_text.Range, labels: dict[str, str | None]) -> list[str]:
     """Ids of the figures whose number lies within a range, both ends included; [] for what is no range."""
+    numbers = {xml_id: _number(label) for xml_id, label in labels.items() if xml_id}
     first, last = numbers.get(limits[0]), limits[1]
     end = (first[0], last) if first and isinstance(last, int) else numbers.get(str(last))
     if first is None or end is None or end[0] != first[0] or not 0 < end[1] - first[1] < 30:

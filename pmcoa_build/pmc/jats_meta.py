@@ -65,7 +65,7 @@ def read_front(article: Element) -> Front:
 def local(element: Element) -> str:
     """The tag without its namespace."""
     tag: str = element.tag
-    return tag.rpartition("}")[2]
+    return tag.rpartition("}")[2] if tag[0] == "{" else tag
 
 
 def language_of(article: Element) -> str | None:
@@ -147,21 +147,18 @@ def _is_scanned(attached: Iterable[Element], custom: dict[str, str]) -> bool:
 
 _TERMS = ("permissions", "license", "copyright-statement")
 """Where the terms of the article stand: directly in article-meta (older DTDs have no `permissions`)."""
-_LICENSE_TYPE = re.compile(r"-type(?<=license-type|content-type)=\"([^\"]*)\"")
-"""Begins with a literal, which makes it an order of magnitude faster."""
 
 
 def read_license(xml: str, stated: str = "") -> tuple[str | None, str | None]:
     """(code, URL) that serialised `permissions` state, the most restrictive where they contradict themselves.
 
-    Signals: Creative Commons URLs anywhere in it, `license-type` and `content-type`, PMC's `stated` reference; only
-    without any of these the words. A CC0 beside another licence is a waiver for the data (BioMed Central) and yields.
-    Other terms (licenses.OTHERS) have a URL, but no code.
+    Signals: Creative Commons URLs, `license-type`, `content-type` and words anywhere in it, PMC's `stated` reference. A
+    CC0 beside another licence is a waiver for the data (BioMed Central) and yields. Other terms (licenses.OTHERS) have
+    a URL, but no code.
     """
-    urls = licenses.urls_in(xml)
-    codes = [code for code, _ in urls]
-    for kind in (*_LICENSE_TYPE.findall(xml), stated):
-        codes += licenses.codes_in_words(kind)
+    said = f"{xml} {stated}"
+    urls = licenses.urls_in(said)
+    codes = [code for code, _ in urls] + licenses.codes_in_words(said)
     if not codes:
         codes = licenses.codes_in_words(text_of(xml))
     code = licenses.most_restrictive(codes)

@@ -8,7 +8,9 @@ dropped comments, processing instructions and CDATA marks.
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from lxml import etree
@@ -109,28 +111,42 @@ def raw_text(element: Element, kinds: _Kinds) -> str:
 
     Below the blocks, libxml2 gathers the text of what is inline throughout.
     """
+    for below in element.iterdescendants() if len(element) else ():
+        if kinds[below.tag]:
+            return _in_blocks(element, kinds, raw_text)
+    return _inline_text(element, kinds)
+
+
+def _inline_text(element: Element, _kinds: _Kinds) -> str:
     if len(element) == 0:
         return element.text or ""
-    if _inline_throughout(element, kinds):
-        text: str = etree.tostring(element, encoding="unicode", method="text", with_tail=False)
-        return text
+    text: str = etree.tostring(element, encoding="unicode", method="text", with_tail=False)
+    return text
+
+
+def _in_blocks(element: Element, kinds: _Kinds, read: Callable[[Element, _Kinds], str]) -> str:
     pieces = [element.text or ""]
     for child in element:
         kind = kinds[child.tag]
         if kind & _APART:
             pieces.append(" ")
         if not kind & _LEFT_OUT:
-            pieces.append(raw_text(child, kinds))
-        if child.tail:
-            pieces.append(f" {child.tail}" if kind & _APART else child.tail)
+            pieces.append(read(child, kinds))
+        if tail := child.tail:
+            pieces.append(f" {tail}" if kind & _APART else tail)
     return "".join(pieces)
 
 
-def _inline_throughout(element: Element, kinds: _Kinds) -> bool:
-    for child in element:  # noqa: SIM110  (the cheapest of lxml's iterators; a generator on top would double it)
-        if kinds[child.tag] or (len(child) and not _inline_throughout(child, kinds)):
-            return False
-    return True
+_BEYOND_PARAGRAPHS = re.compile(
+    rf"<(?:[^\s<>/:]*:)?(?:{'|'.join(sorted((_BLOCKS | _SILENT) - {'title', 'p'}))})[\s/>]"
+)
+
+
+def caption_texts(caption: Element) -> tuple[str, str]:
+    """Text and inner XML of a caption. Most hold nothing but a title and paragraphs, which the XML tells soonest."""
+    xml = inner(serialized(caption))
+    read = raw_text if _BEYOND_PARAGRAPHS.search(xml) else _inline_text
+    return squash(_in_blocks(caption, CAPTION, read)), xml
 
 
 def unescape(text: str) -> str:
@@ -142,9 +158,9 @@ def unescape(text: str) -> str:
 
 def squash(text: str) -> str:
     """Runs of white space as one blank, none at the ends."""
-    if text.isprintable() and "  " not in text:  # of all white space, only the plain blank is printable
-        return text.strip(" ")
-    return " ".join(text.split())
+    if "  " in text or "\n" in text or not (text.isascii() or text.isprintable()) or "\t" in text or "\r" in text:
+        return " ".join(text.split())
+    return text.strip(" ")  # of all white space, only the plain blank is printable
 
 
 _CITING_TAG = re.compile(r"<(?:[^\s<>/:]+:)?xref(?=[^>]*\sref-type=\"bib)[^>]*>", re.IGNORECASE)
@@ -164,17 +180,25 @@ _ABBREVIATIONS = _names("""
     fig figs tab tabs ref refs eq eqs eqn eqns sect sects suppl supp vs cf ca approx al e.g i.e no nos dr prof st sp spp
     var subsp resp vol p pp ed eds
 """)
-_END = (
-    r"(?:[!?]|\.(?=[)\]\"'”’\s])(?:(?<=[)\]0-9]\.)|(?<=\w{7}\.)|(?<!\b[^\W\d_]\.)"
-    + "".join(rf"(?<!\b{re.escape(form)}\.)" for word in sorted(_ABBREVIATIONS) for form in (word, word.capitalize()))
-    + r"))[)\]\"'”’]*\s(?![a-z])"
+
+
+def _by_length(words: Iterable[str]) -> list[list[str]]:
+    """The words, also with a capital, as a look-behind can take them: those of one length together."""
+    forms = sorted({form for word in words for form in (word, word.capitalize())}, key=len)
+    return [list(group) for _, group in itertools.groupby(forms, len)]
+
+
+_END = re.compile(
+    r"[.!?](?=[)\]\"'”’\s\d])(?:(?<=[!?])|(?<=[)\]0-9]\.)|(?<=\w{7}\.)|(?<!\b[^\W\d_]\.)"
+    + "".join(rf"(?<!\b(?:{'|'.join(map(re.escape, forms))})\.)" for forms in _by_length(_ABBREVIATIONS))
+    + r")(?:(?<=[a-z)\]]\.)\d{1,3}(?:[,–-]\d{1,3})*)?[)\]\"'”’]*\s(?![a-z]"
+    + rf"|[(\[](?:see )?{_OPEN}[^()\[\]]{{0,60}}[)\]])"
 )
-"""The end of a sentence: no abbreviation or initial before the point, no small letter after the blank."""
-_NEXT_END = re.compile(_END)
-_LAST_END = re.compile(f"(?s:.*){_END}")
+"""The end of a sentence: no abbreviation or initial before the point; raised numbers of references may follow it; no
+small letter after the blank, and no figure in brackets, which belongs to what was said."""
 _DASH = "[-‐‑‒–—−]"
 _RANGE_BETWEEN = re.compile(rf"\d\s?[A-Za-z]?\s?(?:{_DASH}+|\bto|\bthrough)\s?(?:[Ff]ig[a-z]*\.?\s?)?$")
-_RANGE_WITHIN = re.compile(rf"\D{{0,12}}(\d{{1,3}})\s?{_DASH}\s?(\d{{1,3}})(?!\w)")
+_RANGE_WITHIN = re.compile(rf"\D{{0,12}}+(\d{{1,3}})\s?{_DASH}\s?(\d{{1,3}})(?!\w)")
 
 Range = tuple[str, str | int]
 """An id and where its range ends: an id ("Fig 2" – "4" as two references), or a number ("Figs 2–4" as one)."""
@@ -185,25 +209,27 @@ def mark(xref: Element, rids: str) -> None:
     xref.text = f"{_OPEN}{rids}{_CLOSE}{xref.text or ''}"
 
 
-def cited_sentences(paragraph: Element) -> list[tuple[str, set[str], list[Range]]]:
+def cited_sentences(paragraph: Element) -> Iterator[tuple[str, list[str], list[Range]]]:
     """Of one paragraph, the sentences that refer to figures: (text, ids referred to, ranges among them).
 
     Floats inside the paragraph are left out, what follows them stays. The references are `mark`ed before.
     """
     text = raw_text(paragraph, PARAGRAPH)
-    found = []
     end = 0
-    for match in _MARK.finditer(text):
-        if match.start() < end:
-            continue
-        before = _LAST_END.match(text, end, match.start())
-        start = before.end() if before else end
-        after = _NEXT_END.search(text, match.end())
+    while reference := _MARK.search(text, end):
+        start = _sentence_start(text, end, reference.start())
+        after = _END.search(text, reference.end())
         end = after.end() if after else len(text)
         pieces = _MARK.split(text[start:end])
-        rids = set(match[1].split()) if len(pieces) == 3 else {rid for ids in pieces[1::2] for rid in ids.split()}
-        found.append((squash("".join(pieces[::2])), rids, _ranges(pieces)))
-    return found
+        yield squash("".join(pieces[::2])), " ".join(pieces[1::2]).split(), _ranges(pieces)
+
+
+def _sentence_start(text: str, low: int, at: int) -> int:
+    """Where the sentence around a place begins, `low` at the earliest."""
+    while (at := max(text.rfind(".", low, at), text.rfind("?", low, at), text.rfind("!", low, at))) >= 0:
+        if before := _END.match(text, at):
+            return before.end()
+    return low
 
 
 def _ranges(pieces: list[str]) -> list[Range]:

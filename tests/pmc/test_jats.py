@@ -85,6 +85,18 @@ def test_nested_figures_keep_their_own_parts() -> None:
     ]
 
 
+def test_figures_directly_in_a_figure() -> None:
+    article = parse(
+        "<fig id='o'><label>1</label><caption><p>Outer.</p></caption><graphic xlink:href='outer'/><fig id='i'><label>1a"
+        "</label><caption><p>Inner.</p></caption><graphic xlink:href='inner'/></fig></fig>"
+        "<p><xref ref-type='fig' rid='o i'>x</xref></p>"
+    )
+    assert [(f.xml_id, f.label, f.caption, f.graphics, f.n_mentions) for f in article.figures] == [
+        ("o", "1", "Outer.", ["outer"], 1),
+        ("i", "1a", "Inner.", ["inner"], 1),
+    ]
+
+
 @pytest.mark.parametrize(
     ("opening", "closing"),
     [

@@ -14,15 +14,7 @@ from hypothesis import strategies as st
 
 from pmcoa_build.errors import UnitLost
 from pmcoa_build.pmc.jats import parse_article, to_parse_record
-
-XLINK = "xmlns:xlink='http://www.w3.org/1999/xlink' xmlns:mml='http://www.w3.org/1998/Math/MathML'"
-META = "<article-meta><article-id pub-id-type='pmcid'>PMC1</article-id></article-meta>"
-
-
-def document(
-    body: str, *, after: str = "", meta: str = META, head: str = "<?xml version='1.0' encoding='UTF-8'?>"
-) -> bytes:
-    return f"{head}<article {XLINK}><front>{meta}</front><body>{body}</body>{after}</article>".encode()
+from tests.pmc.jats_xml import document
 
 
 def reason(xml: bytes) -> str:
@@ -47,7 +39,8 @@ LAUGHS = "<!ENTITY l0 'lol'>" + "".join(f"<!ENTITY l{n} '{f'&l{n - 1};' * 10}'>"
         (WHOLE + WHOLE, "xml-malformed"),
         (WHOLE.replace(b"A cap", b"\0\0A cap"), "xml-malformed"),
         (WHOLE.replace(b"A cap", b"\x0b cap"), "xml-malformed"),
-        (WHOLE.replace(b"A cap", b"&#xD800; cap"), "xml-malformed"),
+        *((WHOLE.replace(b"A cap", f"{number} cap".encode()), "xml-malformed")
+          for number in ("&#x1;", "&#xFFFF;", "&#xD800;")),
         (WHOLE.replace("µ".encode(), b"\xb5"), "xml-malformed"),
         (WHOLE.replace(b"UTF-8", b"x-unknown"), "xml-malformed"),
         (WHOLE.replace(b"A cap", b"&nbsp;cap"), "xml-malformed"),
@@ -104,7 +97,8 @@ def test_no_fulltext_names_the_article() -> None:
 
 def test_legal_internal_entities_lose_no_text() -> None:
     head = (
-        "<!DOCTYPE article [<!ENTITY j 'PLoS &#38;#38; co'><!ENTITY pre 'pone.1'><!ENTITY t 'a <italic>b</italic>'>]>"
+        "<!DOCTYPE article [<!ENTITY j 'PLoS &#38;#38; co'><!ENTITY pre 'pone.1'><!ENTITY t 'a <italic>b</italic>'>"
+        "<!ENTITY x SYSTEM 'x.gif' NDATA gif><!NOTATION gif PUBLIC 'gif'>]>"
     )
     xml = document(
         "<fig id='f'><caption><p>From &j;, &t; c.</p></caption><graphic xlink:href='&pre;.g001'/></fig>", head=head
@@ -129,6 +123,47 @@ def test_other_encodings(encoding: str) -> None:
         .encode(encoding)
     )
     assert parse_article(xml).figures[0].caption == "Café 5 µm"
+
+
+def test_utf_16_that_claims_to_be_utf_8() -> None:
+    xml = document(BODY.format("Café 5 µm")).decode().encode("utf-16")
+    assert parse_article(xml).figures[0].caption == "Café 5 µm"
+
+
+REFERENCE = "<ref id='r'><mixed-citation>Doe. On things.</mixed-citation></ref>"
+
+
+@pytest.mark.parametrize(
+    "references",
+    [
+        "",
+        f"<ref-list>{REFERENCE}</ref-list>",
+        f"<ref-list><title>R</title>{REFERENCE}<ref-list>{REFERENCE}</ref-list>{REFERENCE}</ref-list>",
+        f"<ref-list>{REFERENCE}</ref-list><sec><p>More.</p></sec><ref-list id='l'>{REFERENCE}</ref-list>",
+        f"<!-- <ref-list> --><ref-list>{REFERENCE}</ref-list>",
+        f"<ref-list>{REFERENCE}<!-- <ref-list> -->{REFERENCE}</ref-list><!-- and -->",
+        f"<ref-list>{REFERENCE}</ref-list><!-- </ref-list> -->",
+        f"<ref-list>{REFERENCE}</ref-list><!-- <ref-list></ref-list> -->",
+        "<ref-list><ref>&nothing; <lost></ref></ref-list>",
+    ],
+)
+def test_references_do_not_matter(references: str) -> None:
+    """Lists of references hold nothing that is looked for; so neither what they say nor how well they say it counts."""
+    article = parse_article(
+        document(BODY.format("c"), after=f"<back><p/>{references}</back><floats-group><fig id='g'/></floats-group>")
+    )
+    assert [figure.xml_id for figure in article.figures] == ["f", "g"]
+
+
+def test_a_figure_among_references_counts() -> None:
+    after = f"<back><ref-list>{REFERENCE}<p><fig id='g'/></p></ref-list></back>"
+    assert [figure.xml_id for figure in parse_article(document("<fig id='f'/>", after=after)).figures] == ["f", "g"]
+
+
+def test_references_cut_short_are_a_file_cut_short() -> None:
+    whole = document(BODY.format("c"), after=f"<back><ref-list>{REFERENCE * 3}</ref-list></back>")
+    start = whole.index(b"<ref-list")
+    assert {reason(whole[:end]) for end in range(start, len(whole))} == {"xml-malformed"}
 
 
 def test_nothing_external_is_ever_read(tmp_path: Path) -> None:

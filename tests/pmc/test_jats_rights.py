@@ -74,6 +74,31 @@ def test_the_sentence_around_the_reference() -> None:
     assert found["f2"] == ([], 0)
 
 
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("It grew. (@). Last.", "It grew. (@)."),
+        ("It grew. (see @, left) Last.", "It grew. (see @, left) Last."),
+        ("Seen before.3,4 We grew it (@).12 Last.", "We grew it (@).12"),
+        ("At pH 7.5 Tris was used (@). Last.", "At pH 7.5 Tris was used (@)."),
+        ("Did it? It did (@)! Last.", "It did (@)!"),
+        ("First [1]. “Quoted (@).” Last.", "“Quoted (@).”"),
+        ("No end. None @", "None @"),
+        ("Dr. E. Roe and vs. St. Doe (cf. @) in spp. nov. Last.", "Dr. E. Roe and vs. St. Doe (cf. @) in spp. nov."),
+    ],
+)
+def test_where_sentences_end(text: str, sentence: str) -> None:
+    found = mentions(f"<p>{text.replace('@', xref('f1'))}</p>")
+    assert found["f1"][0] == [sentence.replace("@", "Fig. 1")]
+
+
+@pytest.mark.parametrize("stray", ["\ufdd0", "\ufdd1", "\ufdd1\ufdd0", "\ufdd2"])
+def test_the_parsers_own_marks_in_a_file_do_no_harm(stray: str) -> None:
+    found = mentions(f"<p>One{stray}. Two {stray} {xref('f1')}. {stray}</p><p>{stray}</p><p>Seen in {xref('f2')}.</p>")
+    assert found["f1"][1] == 1
+    assert found["f2"] == (["Seen in Fig. 1."], 1)
+
+
 def test_several_ids_case_and_other_kinds() -> None:
     found = mentions(
         f"<p>{xref('f1  f2', 'Figs', 'FIG')} and {xref('f1 f1')}; {xref('F1')}, {xref('f1', 'r', 'bibr')}"
@@ -192,6 +217,16 @@ def custom(name: str, value: str) -> str:
             "<license xlink:href='http://creativecommons.org/licenses/by/4.0/'><license-p>"
             "http://creativecommons.org/licenses/by-nc/4.0/</license-p></license>",
             "CC BY-NC",
+        ),
+        (
+            "<license xlink:href='http://creativecommons.org/licenses/by/4.0/'><license-p>Under a Creative Commons "
+            "Attribution-NonCommercial-NoDerivatives 4.0 International License</license-p></license>",
+            "CC BY-NC-ND",
+        ),
+        ("<license license-type='creativeCommonsBy-nc'><license-p>licenses/by-n/4.0</license-p></license>", "CC BY-NC"),
+        (
+            "<license><license-p>Creative Commons <bold>Attribution</bold> License</license-p></license>",
+            "CC BY",
         ),
         (
             "<license license-type='open-access'><license-p>Free to read under ACS AuthorChoice.</license-p></license>",
