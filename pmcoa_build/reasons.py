@@ -53,6 +53,9 @@ REASONS: dict[str, Reason] = _table(
     ("md5-missing", "dead", "never", "The metadata give no MD5 for the object, so it is not trusted."),
     ("redirect-refused", "dead", "never", "The server redirected to another host; check [source] url."),
     ("name-unsafe", "dead", "never", "The object's name is not safe to use; nothing was fetched."),
+    # PMC's old packages
+    ("package-damaged", "dead", "never", "The article's package cannot be read; put a sound copy in its place."),
+    ("package-too-large", "dead", "never", "The package inflates beyond reason; put a sound copy in its place."),
     # metadata and XML
     ("json-malformed", "dead", "never", "The article's JSON cannot be read; report it to PMC."),
     ("xml-missing", "dead", "never", "The article's JSON names no XML."),

@@ -41,7 +41,8 @@ class BuildKeys:
 class SourceKeys:
     """[source] of a spec."""
 
-    url: str = key(REAL_BUCKET, "\"sample\", an http(s) root of a bucket, or a folder of the same layout", path="maybe")
+    url: str = key(REAL_BUCKET, "\"sample\", an http(s) root of a bucket, a folder of the same layout, or a folder of "
+                   "PMC's old oa_package tar.gz files", path="maybe")
     snapshot: str = key("latest", "\"latest\" (pinned at the first run; --update moves it), or a date")
     contact: str = key("", "your e-mail address, sent in the User-Agent so that PMC can reach you")
     connections: int = key(8, "connections kept open to the source")

@@ -1,23 +1,35 @@
 """Stage 2, articles: the JSON and XML of every selected article.
 
-One JSON request tells licence, version and retraction; only what passes costs a second request, for the XML. The
-XML is kept compressed in the table; what cannot be parsed is lost here, so that later stages read sound XML only.
+One JSON request tells licence, version and retraction; only what passes costs a second request, for the XML. What an
+earlier run has learnt is not asked for again, under whatever spec. The XML is kept compressed in the table; what cannot
+be parsed is lost here, so that later stages read sound XML only.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 
 from pmcoa_build import schema
 from pmcoa_build.engine.stage import Input, Loss, Result, Row, Stage, Tables, Unit
 from pmcoa_build.errors import UnitLost
 from pmcoa_build.licenses import license_of
-from pmcoa_build.pmc.jats import parse_article
-from pmcoa_build.pmc.metadata import Metadata, best_versions, parse_metadata
+from pmcoa_build.pmc import known
+from pmcoa_build.pmc.jats import Article, parse_article
+from pmcoa_build.pmc.known import Seen
+from pmcoa_build.pmc.metadata import Metadata, best_versions
 from pmcoa_build.spec import Spec
-from stages.source import Source, drop_raw, open_source
+from stages.source import Source, drop_raw, open_source, spent
+
+_NOTHING: Row = {"rows": [], "memo": b""}
+
+
+def settings(spec: Spec) -> Row:
+    """What of the spec decides on an article."""
+    keys = spec.select
+    return {"licenses": keys.licenses, "languages": keys.languages, "versions_policy": keys.versions,
+            "retracted": keys.retracted}
 
 
 def units(tables: Tables, spec: Spec, block: str) -> list[Unit]:
@@ -25,58 +37,95 @@ def units(tables: Tables, spec: Spec, block: str) -> list[Unit]:
     versions: dict[int, list[list[str]]] = defaultdict(list)
     for row in tables["snapshot"].to_pylist():
         versions[row["pmcid"]].append([row["article"], row["etag"]])
-    settings = {"licenses": spec.select.licenses, "languages": spec.select.languages,
-                "versions_policy": spec.select.versions, "retracted": spec.select.retracted}
+    wanted = settings(spec)
     return [
-        Unit(f"PMC{pmcid}", {"versions": rows, **settings}, tuple(article for article, _ in rows))
+        Unit(f"PMC{pmcid}", {"versions": rows, **wanted}, tuple(article for article, _ in rows))
         for pmcid, rows in versions.items()
     ]
 
 
 def process(unit: Unit, content: Mapping[str, Row], source: Source) -> Result:
     """Rows for the versions that are kept, a reason for each that is not."""
+    wanted, told = unit.facts, content.get("articles", _NOTHING)
+    texts = {row["xml_md5"]: row["xml"] for row in told["rows"]}
+    seen = {name: one for name, one in known.load(told["memo"]).items() if name in unit.members}
     lost: dict[str, Loss] = {}
-    found: dict[str, tuple[Metadata, str]] = {}
-    for article, etag in unit.facts["versions"]:
+    found: list[Metadata] = []
+    for article, etag in _worth_asking(wanted):
         try:
-            found[article] = _metadata(source, article, etag)
+            seen[article] = _asked(source, article, etag, seen.get(article))
+            found.append(seen[article].metadata)
         except UnitLost as error:
             lost[article] = Loss(error.reason.code, error.detail)
-    kept = {one.article for one in best_versions([one for one, _ in found.values()], unit.facts["versions_policy"])}
+    kept = {one.article for one in best_versions(found, wanted["versions_policy"])}
     rows = []
-    for article, (metadata, etag) in found.items():
+    for article in (name for name in unit.members if name not in lost):
         try:
             if article not in kept:
                 raise UnitLost("version-superseded")
-            rows.append(_row(source, metadata, etag, unit.facts))
+            rows.append(_row(source, article, seen, texts, wanted))
         except UnitLost as error:
             lost[article] = Loss(error.reason.code, error.detail)
-    return Result(rows, lost)
+    return Result(rows, lost, memo=known.dump(seen))
 
 
-def _metadata(source: Source, article: str, etag: str) -> tuple[Metadata, str]:
-    """The metadata as they are now (they may be newer than the snapshot), and their own ETag."""
-    key = f"metadata/{article}.json"
-    data = source.get_latest(key, etag)
-    metadata = parse_metadata(data)
-    if metadata.article != article:
-        raise UnitLost("json-malformed", f"it describes {metadata.article}")
-    return metadata, hashlib.md5(data, usedforsecurity=False).hexdigest()
-
-
-def _row(source: Source, metadata: Metadata, etag: str, wanted: Row) -> Row:
+def refused(metadata: Metadata, wanted: Row) -> Loss | None:
+    """Why an article version is left out, as far as its JSON tells."""
     if metadata.is_retracted and wanted["retracted"] == "drop":
-        raise UnitLost("retracted")
+        return Loss("retracted")
     if "any" not in wanted["licenses"] and metadata.license_code not in wanted["licenses"]:
-        raise UnitLost("license-not-allowed", metadata.license_code or "no licence code")
+        return Loss("license-not-allowed", metadata.license_code or "no licence code")
     if metadata.xml is None:
-        raise UnitLost("xml-missing")
-    if metadata.xml.md5 is None:
-        raise UnitLost("md5-missing", metadata.xml.key)
-    xml = source.get(metadata.xml.key, metadata.xml.md5)
-    article = parse_article(xml)
-    if wanted["languages"] and article.language and article.language.lower()[:2] not in wanted["languages"]:
-        raise UnitLost("language-not-allowed", article.language)
+        return Loss("xml-missing")
+    return Loss("md5-missing", metadata.xml.key) if metadata.xml.md5 is None else None
+
+
+def _worth_asking(wanted: Row) -> list[list[str]]:
+    """(version, ETag) of those versions whose JSON can make a difference."""
+    versions: list[list[str]] = wanted["versions"]
+    return versions[-1:] if wanted["versions_policy"] == "latest" else versions  # in the order of their numbers
+
+
+def _asked(source: Source, article: str, etag: str, before: Seen | None) -> Seen:
+    """The version as the source has it now, which may be newer than the snapshot; unchanged if that is known."""
+    if before is not None and before.answers(etag):
+        return before
+    return known.saw(before, article, etag, source.get_latest(f"metadata/{article}.json", etag))
+
+
+def _row(source: Source, article: str, seen: dict[str, Seen], texts: Mapping[str, bytes], wanted: Row) -> Row:
+    """The row of a version. Where the XML is not what the JSON says, it may have been updated: both are read anew."""
+    try:
+        return _read(source, article, seen, texts, wanted)
+    except UnitLost as error:
+        if error.reason.code != "md5-mismatch":
+            raise
+        before = seen[article]
+        seen[article] = known.saw(before, article, before.asked, source.bucket.get(f"metadata/{article}.json"))
+        if seen[article].states[-1].xml_md5 == before.states[-1].xml_md5:
+            raise
+    return _read(source, article, seen, texts, wanted)
+
+
+def _read(source: Source, article: str, seen: dict[str, Seen], texts: Mapping[str, bytes], wanted: Row) -> Row:
+    one = seen[article]
+    metadata, languages = one.metadata, wanted["languages"]
+    loss = refused(metadata, wanted)
+    if loss is not None:
+        raise UnitLost(loss.reason, loss.detail)
+    assert metadata.xml is not None and metadata.xml.md5 is not None
+    if languages and one.language and one.language not in languages:
+        raise UnitLost("language-not-allowed", one.language)
+    xml = texts.get(metadata.xml.md5) or source.get(metadata.xml.key, metadata.xml.md5)
+    parsed = parse_article(xml)
+    seen[article] = replace(one, language=(parsed.language or "").lower()[:2])
+    if languages and parsed.language and seen[article].language not in languages:
+        raise UnitLost("language-not-allowed", parsed.language)
+    return _of(metadata, one.etag, xml, parsed)
+
+
+def _of(metadata: Metadata, etag: str, xml: bytes, article: Article) -> Row:
+    assert metadata.xml is not None
     license_ = license_of(metadata.license_code) or license_of(article.license_url)
     return {
         "article": metadata.article,
@@ -113,4 +162,6 @@ STEP = Stage(
     network=True,
     setup=open_source,
     committed=drop_raw,
+    spent=spent,
+    recalls=True,
 )

@@ -7,17 +7,15 @@ import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import pyarrow as pa
-
 from pmcoa_build import spec as specs
 from pmcoa_build.engine import care
 from pmcoa_build.engine import state as states
 from pmcoa_build.engine.plan import Plan, plan_all
-from pmcoa_build.engine.read import read_file
 from pmcoa_build.engine.runner import Options, Run, Stop, Summary, run_step, world_of
 from pmcoa_build.engine.stage import Stage
 from pmcoa_build.errors import RunFailed, UsageError
 from stages import report as reports
+from stages.estimate import estimate_text, outcome_text, save_forecast
 from stages.pipeline import NAMES, pipeline
 
 Add = Callable[[argparse.ArgumentParser], None]
@@ -56,6 +54,8 @@ def run(names: Sequence[str], options: argparse.Namespace) -> int:
         working = Run(steps, spec, state, chosen, stop)
         for step in steps:
             if step.name in names:
+                if step.name == "articles" and not chosen.dry_run:
+                    save_forecast(state, spec)
                 summary = run_step(working, step)
                 print(_line(summary, dry=chosen.dry_run), flush=True)
                 if step.name == "media" and summary.committed:
@@ -165,50 +165,39 @@ def gc(options: argparse.Namespace) -> int:
 
 
 def report(options: argparse.Namespace) -> int:
-    """The funnel: articles, figures, panels, pairs, and every reason for a loss."""
+    """The funnel with every reason for a loss, what was asked of the source beside the forecast, the last changes."""
+    from stages.changes import last_changes_text
+
     state = states.of(specs.load(options.spec, options.overrides))
     states.check_identity(state)
-    print(reports.funnel_text(state) + "\n\n" + reports.scores_text(state))
+    pairs = sum(record["output"]["rows"] for record in state.records("shards").values())
+    parts = [reports.funnel_text(state), outcome_text(state, pairs), last_changes_text(state),
+             reports.scores_text(state)]
+    print("\n\n".join(part for part in parts if part))
     return 0
 
 
 def estimate(options: argparse.Namespace) -> int:
     """Requests, bytes, hours and disk that a build will take; fetches nothing but the inventory."""
-    from stages.estimate import estimate_text
-
     spec = specs.load(options.spec, options.overrides)
+    like = specs.load(options.like) if options.like else None
+    if like and not states.of(like).records("articles"):
+        raise UsageError(f"The build {like.build.name} has measured nothing yet: crawl it first, or leave --like out.")
     state, steps = states.of(spec), pipeline()
     states.create(state)
     with states.locked(state), Stop().installed() as stop:
         run_step(Run(steps, spec, state, Options(progress="off"), stop), steps[0])
-    print(estimate_text(state, spec))
+    print(estimate_text(state, spec, (states.of(like), like) if like else None))
     return 0
 
 
 def diff(options: argparse.Namespace) -> int:
-    """What changed between two snapshots that this build has kept: new, changed and removed articles."""
-    from pmcoa_build.pmc.inventory import diff as difference
+    """What changed between two snapshots that this build has kept: new, retracted, licence, media, removed …"""
+    from stages.changes import changes_text
 
     state = states.of(specs.load(options.spec, options.overrides))
-    old, new = (_inventory(state, date) for date in (options.old, options.new))
-    found = difference(old, new)
-    for name in ("new", "changed", "removed"):
-        articles = getattr(found, name)["article"].to_pylist()
-        print(f"{name}: {len(articles):,}")
-        for article in articles[:20]:
-            print(f"  {article}")
-        if len(articles) > 20:
-            print(f"  … and {len(articles) - 20:,} more")
+    print(changes_text(state, options.old, options.new))
     return 0
-
-
-def _inventory(state: states.State, date: str) -> pa.Table:
-    files = sorted((state.out / "snapshot").glob("inventory-*.parquet"))
-    for path in files:
-        if path.name.startswith(f"inventory-{date}"):
-            return read_file(path)
-    kept = ", ".join(path.name.removeprefix("inventory-")[:10] for path in files) or "none"
-    raise UsageError(f"This build has kept no snapshot {date!r}; it has: {kept}.")
 
 
 def _shown(path: Path) -> str:
@@ -237,6 +226,11 @@ def _with_originals(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--originals", action="store_true", help="free fetched images once their panels are cut")
 
 
+def _with_like(parser: argparse.ArgumentParser) -> None:
+    spec_options(parser)
+    parser.add_argument("--like", default="", metavar="SPEC", help="go by what the build of this spec has measured")
+
+
 def _with_dates(parser: argparse.ArgumentParser) -> None:
     spec_options(parser)
     parser.add_argument("old", metavar="A", help="date of a snapshot, such as 2026-09-01")
@@ -251,6 +245,6 @@ COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], Add]] = {
     "verify": (verify, spec_options),
     "gc": (gc, _with_originals),
     "report": (report, spec_options),
-    "estimate": (estimate, spec_options),
+    "estimate": (estimate, _with_like),
     "diff": (diff, _with_dates),
 }

@@ -1,6 +1,7 @@
 """Stage 5, media: the images of the figures that are kept, and no others.
 
-Every object is checked against the MD5 that PMC publishes; size and kind are read from the header only.
+Every object is checked against the MD5 that PMC publishes; size and kind are read from the header only. An image that
+the block already holds is not fetched again, whichever figure it goes to now.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pmcoa_build.errors import UnitLost
 from pmcoa_build.figures.decode import image_size
 from pmcoa_build.pmc.media import is_raster, match_media
 from pmcoa_build.spec import Spec
-from stages.source import Source, drop_raw, open_source
+from stages.source import Source, drop_raw, open_source, spent
 
 
 def units(tables: Tables, spec: Spec, block: str) -> list[Unit]:
@@ -43,7 +44,7 @@ def process(unit: Unit, content: Mapping[str, Row], source: Source) -> Result:
         return Result(lost={unit.id: Loss("shared-graphic", f"it belongs to {facts['first']}")})
     if not facts["md5"]:
         raise UnitLost("md5-missing", unit.id)
-    data = source.get(unit.id, facts["md5"])
+    data = _held(content.get("media"), facts["md5"]) or source.get(unit.id, facts["md5"])
     width, height, format_ = image_size(data)
     return Result([{
         "image_id": unit.id,
@@ -55,6 +56,12 @@ def process(unit: Unit, content: Mapping[str, Row], source: Source) -> Result:
         "format": format_,
         "image": {"bytes": data, "path": facts["name"]},
     }])
+
+
+def _held(before: Row | None, md5: str) -> bytes | None:
+    """The image as it was fetched last time, if it is still the same (and was not freed)."""
+    rows = before["rows"] if before else ()
+    return next((row["image"]["bytes"] for row in rows if row["md5"] == md5 and row["image"]), None)
 
 
 STEP = Stage(
@@ -74,4 +81,6 @@ STEP = Stage(
     network=True,
     setup=open_source,
     committed=drop_raw,
+    spent=spent,
+    recalls=True,
 )

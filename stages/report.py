@@ -11,7 +11,7 @@ from pmcoa_build.engine.stage import Row, Step
 from pmcoa_build.engine.state import State
 from pmcoa_build.pmc.media import is_raster
 from pmcoa_build.spec import Spec
-from stages.estimate import measured
+from stages.forecast import measured, spread
 
 _MAKES = {
     "articles": ("article version", "articles"),
@@ -78,17 +78,23 @@ def pages_text(state: State) -> str:
 
 
 def savings(state: State, spec: Spec) -> str:
-    """What the crawl did not ask for: XML of articles that are not kept, images of figures that are not kept."""
-    articles, media = (list(state.records(stage).values()) for stage in ("articles", "media"))
-    skipped = sum(total_counts(articles)["filtered"].values())
-    tables = [read_file(state.path(record["output"]["path"]), columns=["media"]) for record in articles]
+    """What the crawl did not ask for: XML of articles that are not kept, images of figures that are not kept.
+
+    Images are counted over a sample of the blocks where there are many.
+    """
+    articles, media = state.records("articles"), state.records("media")
+    skipped = sum(total_counts(list(articles.values()))["filtered"].values())
+    blocks = spread(sorted(articles.keys() & media.keys()))
+    tables = [read_file(state.path(articles[block]["output"]["path"]), columns=["media"]) for block in blocks]
     listed = sum(is_raster(item["name"]) for table in tables for row in table["media"].to_pylist() for item in row)
-    unwanted = listed - sum(record["output"]["rows"] for record in media)
+    fetched = sum(media[block]["output"]["rows"] for block in blocks)
+    share = len(media) / max(1, len(blocks))
+    unwanted = round((listed - fetched) * share)
     means = measured(state, spec)
     size = skipped * means.xml_bytes + unwanted * means.image_bytes
     return (
         f"Saved: {skipped + unwanted:,} requests and about {size / 1e6:,.1f} MB (XML of {skipped:,} article versions "
-        f"that are not kept, {unwanted:,} of {listed:,} images)."
+        f"that are not kept, {unwanted:,} of {round(listed * share):,} images)."
     )
 
 

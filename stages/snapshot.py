@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pmcoa_build import schema
@@ -26,7 +28,7 @@ from pmcoa_build.pmc.inventory import fingerprint, read_inventory, resolve
 from pmcoa_build.pmc.select import block_hashes, select
 from pmcoa_build.pmc.snapshot_file import read_rows, write_rows
 from pmcoa_build.spec import Spec
-from stages.source import open_source
+from stages.source import open_source, spent
 
 BLOCKS = pa.schema([
     ("block", pa.string()), ("by", pa.string()), ("lower", pa.int64()), ("upper", pa.int64()), ("rows", pa.int64()),
@@ -37,9 +39,10 @@ BLOCKS = pa.schema([
 def run(context: TaskContext) -> TaskOutput:
     """Pin a snapshot, select from it, cut blocks."""
     spec, previous = context.spec, (context.previous or {}).get("facts", {})
-    folder, inventory = _pinned(previous, context) or _newest(context)
+    asked: Counter[str] = Counter()
+    folder, inventory = _pinned(previous, context) or _newest(context, asked)
     everything = read_file(inventory, columns=["pmcid", *(["last_modified"] if spec.select.since else [])])
-    chosen, left_out = select(everything, spec.select, _queried(spec))
+    chosen, left_out = select(everything, spec.select, _queried(spec, asked))
     selected = int(chosen.sum())
     if not selected:
         raise RunFailed(
@@ -57,11 +60,13 @@ def run(context: TaskContext) -> TaskOutput:
         rows = pa.Table.from_pylist(blocks, schema=BLOCKS)
         pq.write_table(rows, temporary, compression="zstd", write_page_checksum=True)
     facts = {
-        "folder": folder, "date": folder[:10], "url": spec.source.url, "inventory": _relative(inventory, context.out),
-        "blocks": _relative(cut, context.out), "inventory_rows": everything.num_rows, "left_out": left_out,
+        "folder": folder, "date": _date(folder, inventory), "url": spec.source.url,
+        "inventory": _relative(inventory, context.out), "blocks": _relative(cut, context.out),
+        "inventory_rows": everything.num_rows, "left_out": left_out,
+        "before": previous.get("before") if previous.get("folder") == folder else previous.get("folder"),
     }
     counts = {"in": selected, "done": selected, "filtered": {}, "dead": {}}
-    return TaskOutput(files=[inventory, cut], facts=facts, table=table, counts=counts)
+    return TaskOutput(files=[inventory, cut], facts=facts, table=table, counts=counts, spent=dict(asked))
 
 
 def _pinned(previous: Row, context: TaskContext) -> tuple[str, Path] | None:
@@ -71,7 +76,7 @@ def _pinned(previous: Row, context: TaskContext) -> tuple[str, Path] | None:
     return (previous["folder"], inventory) if same and inventory.exists() and not context.update else None
 
 
-def _queried(spec: Spec) -> frozenset[int] | None:
+def _queried(spec: Spec, asked: Counter[str]) -> frozenset[int] | None:
     """The PMCIDs that the query gives; None where there is no query."""
     if not spec.select.query:
         return None
@@ -79,11 +84,13 @@ def _queried(spec: Spec) -> frozenset[int] | None:
 
     with open_source(spec) as source:
         key = os.environ.get(spec.source.api_key_env) if spec.source.api_key_env else None
-        found = search(spec.select.query, eutils_url=source.eutils_url, api_key=key, contact=spec.source.contact)
+        found = search(spec.select.query, eutils_url=source.eutils_url, api_key=key, contact=spec.source.contact,
+                       stats=source.bucket.stats)
+        asked.update(spent(source))
     return frozenset(found)
 
 
-def _newest(context: TaskContext) -> tuple[str, Path]:
+def _newest(context: TaskContext, asked: Counter[str]) -> tuple[str, Path]:
     """Read the inventory that the spec names, unless its file is there already (the file of an older one stays)."""
     with open_source(context.spec) as source:
         folder = resolve(source.bucket, context.spec.source.snapshot)
@@ -91,7 +98,15 @@ def _newest(context: TaskContext) -> tuple[str, Path]:
         path = context.out / "snapshot" / name
         if not path.exists():
             save(path, read_inventory(source.bucket, folder))
+        asked.update(spent(source))
     return folder, path
+
+
+def _date(folder: str, inventory: Path) -> str:
+    """The day of a snapshot; for a source without inventory reports, the last on which anything changed."""
+    if folder[:4].isdigit():
+        return folder[:10]
+    return str(pc.max(read_file(inventory, columns=["last_modified"])["last_modified"]))[:10]
 
 
 def _bounds(context: TaskContext) -> list[int]:

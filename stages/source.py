@@ -13,13 +13,15 @@ from pmcoa_build.spec import Spec
 
 @dataclass(frozen=True)
 class Source:
-    """The open bucket, its download cache, and which objects of the cache the block at work has used."""
+    """The open bucket, its download cache, which objects of the cache the block at work has used, and what `spent` has
+    told already."""
 
     bucket: Bucket
     raw: Path
     keep_raw: bool
     eutils_url: str
     used: set[str] = field(default_factory=set)
+    told: dict[str, int] = field(default_factory=dict)
 
     def get(self, key: str, md5: str) -> bytes:
         """The whole object, checked. Raises UnitLost."""
@@ -40,6 +42,15 @@ def drop_raw(source: Source) -> None:
         with contextlib.suppress(OSError):  # other objects of the article are still there
             path.parent.rmdir()
     source.used.clear()
+
+
+def spent(source: Source) -> dict[str, int]:
+    """What the bucket has been asked for since the last call: requests, bytes of bodies, retries, cache_hits."""
+    stats = source.bucket.stats
+    now = {"requests": stats.requests, "bytes": stats.bytes, "retries": stats.retries, "cache_hits": stats.cache_hits}
+    since = {name: count - source.told.get(name, 0) for name, count in now.items()}
+    source.told.update(now)
+    return since
 
 
 @contextlib.contextmanager

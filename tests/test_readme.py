@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stages.bucket import write_bucket
+from tests.stages.bucket import changed, write_bucket
 
 ROOT = Path(__file__).parents[1]
 BY_CI = {"make demo", "make test"}
@@ -75,7 +75,7 @@ def test_every_command_works_in_the_order_of_the_readme(place: Path) -> None:
     assert len(lines) > 12
     for line in lines:
         if " diff " in line:
-            write_bucket(place / "bucket", date="2026-10-02", title="Corrected")
+            write_bucket(place / "bucket", changed(2000001, title="Corrected"), date="2026-10-02")
             run("python -m stages snapshot manifests/small.toml --update", place)
         run(line, place)
     assert json.loads((place / "figures.jsonl").read_text())["figures"][0]["id"] == "F1"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import contextlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,9 +30,11 @@ UNITS = pa.schema(
             pa.field("reason", pa.string()), pa.field("count", pa.int32()),
         ])), nullable=False),
         pa.field("attempts", pa.int32(), nullable=False),
+        pa.field("memo", pa.binary()),
     ]
 )
-"""The ledger beside each block: what became of every unit, in the order of the block's rows."""
+"""The ledger beside each block: what became of every unit, in the order of the block's rows; ledgers of older builds
+have no memo."""
 
 
 @contextlib.contextmanager
@@ -159,6 +161,17 @@ class Previous:
         """Close the data file."""
         if self._file is not None:
             self._file.close()
+
+
+def memos(ledger: Path, units: Collection[str] | None = None) -> dict[str, bytes]:
+    """Unit -> what its stage keeps of it for the next time (b"" if nothing); of some units, or of all."""
+    with reading(ledger), pq.ParquetFile(ledger, page_checksum_verification=True) as file:
+        table = file.read(columns=[name for name in ("unit", "memo") if name in file.schema_arrow.names])
+    if "memo" not in table.column_names:
+        return {}
+    if units is not None:
+        table = table.filter(pc.is_in(table["unit"], pa.array(sorted(units), pa.string())))
+    return {row["unit"]: row["memo"] or b"" for row in table.to_pylist()}
 
 
 def lost_rows(ledger: Path, scope: str) -> list[Row]:

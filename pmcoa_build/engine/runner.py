@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -209,7 +209,9 @@ def _run_stage(run: Run, stage: Stage, world: World, due: Sequence[Due]) -> None
         clock = time.monotonic()
         for job, receipt in run_jobs(Site(on, stage, run.spec, resource), jobs, progress.units, run.stop):
             now = time.monotonic()
-            _commit(run.state, stage, {**receipt, "snapshot": world.snapshot}, now - clock)
+            fetched = _fetched(world.records.get(stage.name, {}).get(job.due.block),
+                               stage.spent(resource) if stage.spent else {}, now - clock)
+            _commit(run.state, stage, {**receipt, "snapshot": world.snapshot}, now - clock, fetched)
             clock = now
             if stage.committed is not None:
                 stage.committed(resource)
@@ -217,11 +219,27 @@ def _run_stage(run: Run, stage: Stage, world: World, due: Sequence[Due]) -> None
             logger.debug("%s: block %s committed (%s)", stage.name, job.due.block, job.due.why)
 
 
-def _commit(state: State, step: Step, receipt: Row, seconds: float) -> None:
+def _fetched(before: Row | None, spent: Mapping[str, int], seconds: float) -> dict[str, float]:
+    """What a block has asked of the source since it was first begun, and the seconds that this took."""
+    told = before["run"].get("fetched", {}) if before else {}
+    spent_now = {**spent, "seconds": round(seconds, 3)} if spent else {}
+    return {name: told.get(name, 0) + spent_now.get(name, 0) for name in {**told, **spent_now}}
+
+
+def total_fetched(records: Iterable[Row]) -> dict[str, float]:
+    """What the source has been asked for over records: {"requests", "bytes", …, "seconds"}; {} where nothing was."""
+    total: dict[str, float] = {}
+    for record in records:
+        for name, count in record["run"].get("fetched", {}).items():
+            total[name] = total.get(name, 0) + count
+    return total
+
+
+def _commit(state: State, step: Step, receipt: Row, seconds: float, fetched: Mapping[str, float]) -> None:
     counts = receipt.get("counts")
     if counts and counts["in"] != counts["done"] + sum(counts["filtered"].values()) + sum(counts["dead"].values()):
         raise AssertionError(f"{step.name}: counts of block {receipt['block']} do not add up: {counts}")
-    log.append(state.log_path(step.name), stamp(receipt, seconds, socket.gethostname()))
+    log.append(state.log_path(step.name), stamp(receipt, seconds, socket.gethostname(), fetched))
 
 
 def _job(run: Run, stage: Stage, world: World, due: Due) -> Job:
@@ -274,8 +292,8 @@ def _run_task(run: Run, task: Task, world: World, due: Due) -> None:
             output = task.run(context)
         except Interrupted:
             raise (run.stop.error() if run.stop() else Interrupted("Interrupted; run again to go on.")) from None
-    receipt = _task_receipt(run.state, task, due, output)
-    _commit(run.state, task, receipt, time.monotonic() - clock)
+    receipt, seconds = _task_receipt(run.state, task, due, output), time.monotonic() - clock
+    _commit(run.state, task, receipt, seconds, _fetched(previous, output.spent, seconds))
 
 
 def _task_receipt(state: State, task: Task, due: Due, output: TaskOutput) -> Row:

@@ -65,12 +65,14 @@ class Loss:
 class Result:
     """What `process` made of a unit: rows, the members that were left out, and what was dropped inside of it.
 
-    `dropped` counts, by reason, things that are no units (single panels of an image).
+    `dropped` counts, by reason, things that are no units (single panels of an image). `memo` is what a stage that
+    `recalls` wants to be told next time, whatever became of the unit.
     """
 
     rows: Sequence[Row] = ()
     lost: Mapping[str, Loss] = field(default_factory=dict)
     dropped: Mapping[str, int] = field(default_factory=dict)
+    memo: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -107,9 +109,11 @@ class Stage:
     in a fixed order, which is that of the rows. `units` and `process(unit, content, resource)` are pure but for the
     resource (a bucket, a detector) that `setup` opens once a worker; `process` raises UnitLost for a unit that cannot
     be done. `partition` gives own blocks in place of the snapshot's; `finish` sees all rows of a block at once and may
-    fill columns, never add, drop or move rows. `open_writer` and `row_groups` (which cuts a stream of tables anew)
-    replace the engine's layout where others read the files. `extra(spec)` is hashed into every unit (the detector's
-    weights). `committed(resource)` runs after each commit.
+    fill columns, never add, drop or move rows. With `recalls`, `content` also holds, under the stage's own name, what
+    the unit gave last time ({"rows", "memo"}): to spare work, never to change rows. `open_writer` and `row_groups`
+    (which cuts a stream of tables anew) replace the engine's layout where others read the files. `extra(spec)` is
+    hashed into every unit (the detector's weights). `committed(resource)` runs after each commit; `spent(resource)`
+    says just before it what the source has been asked for since the last time: counts, which records add up.
     """
 
     name: str
@@ -127,18 +131,24 @@ class Stage:
     partition: Callable[[Records, Spec], list[Partition]] | None = None
     finish: Callable[[pa.Table, Finish], pa.Table] | None = None
     committed: Callable[[Any], None] | None = None
+    spent: Callable[[Any], dict[str, int]] | None = None
+    recalls: bool = False
     open_writer: Callable[[Path, pa.Schema], Any] | None = None
     row_groups: Callable[[Iterable[pa.Table]], Iterator[pa.Table]] | None = None
 
 
 @dataclass(frozen=True)
 class TaskOutput:
-    """What a task made: files (their folder included) under the build's out folder, and facts for the record."""
+    """What a task made: files (their folder included) under the build's out folder, and facts for the record.
+
+    `spent`: what it asked the source for, as in `Stage.spent`.
+    """
 
     files: Sequence[Path]
     facts: Row
     table: Path | None = None
     counts: Row | None = None
+    spent: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

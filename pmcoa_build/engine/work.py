@@ -8,9 +8,9 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,7 @@ class Done:
     dropped: tuple[Row, ...]
     attempts: int
     copied: bool
+    memo: bytes
 
 
 @dataclass(frozen=True)
@@ -180,28 +181,44 @@ def _one(block: _Block, unit: Unit, print_: bytes, resource: Any) -> Done:
     """Copy a unit that is unchanged, compute any other."""
     stage, previous = block.stage, block.previous
     before = previous.units.get(unit.id) if previous is not None else None
-    if before is not None and before["fingerprint"] != print_:
-        before = None
-    if before is not None and previous is not None and not _due_again(before, block.job.due.retry):
+    same = before is not None and before["fingerprint"] == print_
+    if same and before is not None and previous is not None and not _due_again(before, block.job.due.retry):
         rows = previous.rows(unit.id, stage.schema)
         lost, dropped = tuple(before["lost"]), tuple(before["dropped"])
-        return Done(unit, print_, rows, lost, dropped, before["attempts"], copied=True)
+        return Done(unit, print_, rows, lost, dropped, before["attempts"], True, before.get("memo") or b"")
     heavy = {source: block.content.row(source, key) for source, key in unit.content.items()}
+    if stage.recalls and before is not None and previous is not None:
+        heavy[stage.name] = {"rows": _rows_before(block, previous, unit), "memo": before.get("memo") or b""}
     result = _guarded(stage, unit, heavy, resource)
     lost = tuple({"unit": m, "reason": x.reason, "detail": x.detail[:500]} for m, x in sorted(result.lost.items()))
-    attempts = (before["attempts"] if before is not None else 0) + 1
+    attempts = (before["attempts"] if same and before is not None else 0) + 1
     dropped = tuple({"reason": reason, "count": count} for reason, count in sorted(result.dropped.items()))
-    return Done(unit, print_, list(result.rows), lost, dropped, attempts, copied=False)
+    return Done(unit, print_, list(result.rows), lost, dropped, attempts, False, result.memo)
+
+
+def _rows_before(block: _Block, previous: Previous, unit: Unit) -> list[Row]:
+    """The rows of last time, unless their columns were others then."""
+    job = block.job
+    same = job.previous is not None and job.previous["inputs"]["schema"] == job.due.inputs["schema"]
+    return previous.rows(unit.id, block.stage.schema) if same else []
 
 
 def _ordered(one: Callable[[Unit, bytes], Done], units: list[tuple[Unit, bytes]], at_once: int) -> Iterator[Done]:
     if at_once <= 1:
         yield from (one(unit, print_) for unit, print_ in units)
         return
+    flying: deque[Future[Done]] = deque()
     with ThreadPoolExecutor(at_once) as pool:
-        window = at_once * 4
-        for first in range(0, len(units), window):
-            yield from pool.map(lambda pair: one(*pair), units[first : first + window])
+        try:
+            for unit, print_ in units:
+                flying.append(pool.submit(one, unit, print_))
+                if len(flying) == at_once * 4:  # so far ahead of the one that is waited for, and no further
+                    yield flying.popleft().result()
+            while flying:
+                yield flying.popleft().result()
+        finally:
+            for future in flying:
+                future.cancel()
 
 
 def _due_again(entry: Row, retry: frozenset[str]) -> bool:
@@ -285,6 +302,7 @@ class _Tally:
         self.ledger.append({
             "unit": done.unit.id, "fingerprint": done.fingerprint, "members": len(done.unit.members),
             "rows": len(done.rows), "lost": list(done.lost), "dropped": list(done.dropped), "attempts": done.attempts,
+            "memo": done.memo or None,
         })
         return done.rows
 
@@ -300,7 +318,9 @@ class _Tally:
         }
 
 
-def stamp(receipt: Row, seconds: float, host: str) -> Row:
-    """The receipt as a record: times and host only under `run`, never in a hash."""
-    run = {"finished": time.time(), "seconds": round(seconds, 3), "host": host, "computed": receipt["computed"]}
+def stamp(receipt: Row, seconds: float, host: str, fetched: Mapping[str, float]) -> Row:
+    """The receipt as a record: times, host and what was asked of the source only under `run`, never in a hash."""
+    run: Row = {"finished": time.time(), "seconds": round(seconds, 3), "host": host, "computed": receipt["computed"]}
+    if fetched:
+        run["fetched"] = dict(fetched)
     return {**{name: value for name, value in receipt.items() if name != "computed"}, "run": run}

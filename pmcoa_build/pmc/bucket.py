@@ -1,4 +1,4 @@
-"""The source as keys and bytes: PMC's bucket over HTTP(S), or a folder of the same layout.
+"""The source as keys and bytes: PMC's bucket over HTTP(S), a folder of the same layout, or one of PMC's old packages.
 
 Layout (bucket README, https://pmc-oa-opendata.s3.amazonaws.com/README.txt): `PMC<id>.<version>/<file>`,
 `metadata/PMC<id>.<version>.json`, `inventory-reports/pmc-oa-opendata/metadata/<date>/manifest.json`.
@@ -65,6 +65,8 @@ def open_bucket(url: str, *, connections: int, requests_per_second: float, conta
                 patience: Patience = Patience(), clock: Clock | None = None) -> Bucket:  # noqa: B008 (frozen)
     """The bucket at `http(s)://host`, at `http(s)://host/bucket`, or in a local folder, after a look that it is one.
 
+    A folder may also hold PMC's old packages instead (`PMC<id>.tar.gz`, at any depth; see archives).
+
     `requests_per_second` holds over all threads (0 = no limit). `cache` is a folder in bucket layout that is read
     and filled. Raises UsageError for a URL that makes no sense; SourceUnreachable if nobody answers or what is
     there is no bucket in PMC's layout.
@@ -88,15 +90,20 @@ def open_bucket(url: str, *, connections: int, requests_per_second: float, conta
     return bucket
 
 
-def _open_folder(url: str) -> FolderBucket:
+def _open_folder(url: str) -> Bucket:
     folder = Path(url).expanduser()
     if not url.strip():
         raise UsageError("[source] url is empty; it must be an http(s) URL or a folder.")
     if not folder.is_dir():
         raise SourceUnreachable(f"The source folder {url!r} does not exist; check [source] url.")
-    if not any((folder / name).is_dir() for name in _LAYOUT):
-        raise SourceUnreachable(f"{folder} is not a bucket in PMC's layout: it has neither {' nor '.join(_LAYOUT)}.")
-    return FolderBucket(folder)
+    if any((folder / name).is_dir() for name in _LAYOUT):
+        return FolderBucket(folder)
+    from pmcoa_build.pmc.archives import ArchiveBucket, holds_packages
+
+    if holds_packages(folder):
+        return ArchiveBucket(folder)
+    raise SourceUnreachable(f"{folder} is neither a bucket in PMC's layout (it has no {' and no '.join(_LAYOUT)}) nor "
+                            "a folder of PMC's old packages (it holds no PMC<id>.tar.gz).")
 
 
 def _look(bucket: HttpBucket, url: str) -> None:

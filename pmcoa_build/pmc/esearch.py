@@ -13,7 +13,7 @@ from datetime import date
 from urllib.parse import urlencode
 
 from pmcoa_build.errors import RunFailed, SourceUnreachable, UnitLost, UsageError
-from pmcoa_build.pmc.http import HttpClient
+from pmcoa_build.pmc.http import HttpClient, Stats
 from pmcoa_build.pmc.ratelimit import Clock
 
 LIMIT = 9_999
@@ -31,19 +31,22 @@ Ask = Callable[[str], tuple[int, list[int]]]
 """term -> (size of its result, the first LIMIT ids of it)."""
 
 
-def search(query: str, *, eutils_url: str, api_key: str | None, contact: str, clock: Clock | None = None) -> set[int]:
+def search(query: str, *, eutils_url: str, api_key: str | None, contact: str, stats: Stats | None = None,
+           clock: Clock | None = None) -> set[int]:
     """All PMCIDs (numbers, without "PMC") that match an ESearch query on db=pmc.
 
-    `eutils_url` is the folder of the E-utilities, `contact` the e-mail address that NCBI asks for. Raises UsageError
-    for a query that NCBI does not accept; SourceUnreachable if it does not answer or not in sense; RunFailed if one
-    day of the query has more articles than can be had, or the slices together clearly less than the whole.
+    `eutils_url` is the folder of the E-utilities, `contact` the e-mail address that NCBI asks for; `stats` counts what
+    is asked. Raises UsageError for a query that NCBI does not accept; SourceUnreachable if it does not answer or not in
+    sense; RunFailed if one day of the query has more articles than can be had, or the slices together clearly less
+    than the whole.
     """
     if not query.strip():
         raise UsageError("[select] query is empty; leave the key out to take every article.")
     fixed = {"db": "pmc", "retmode": "json", "retmax": str(LIMIT), "tool": "pmcoa-build", "email": contact}
     fixed |= {"api_key": api_key} if api_key else {}
     rate = 0.95 * (PER_SECOND_WITH_KEY if api_key else PER_SECOND)
-    with HttpClient(eutils_url, connections=1, requests_per_second=rate, contact=contact, clock=clock) as client:
+    with HttpClient(eutils_url, connections=1, requests_per_second=rate, contact=contact, stats=stats,
+                    clock=clock) as client:
         def ask(term: str) -> tuple[int, list[int]]:
             return _asked(client, fixed | {"term": term})
 

@@ -90,7 +90,8 @@ class HttpClient:
     """
 
     def __init__(self, root: str, *, connections: int, requests_per_second: float, contact: str,
-                 patience: Patience = Patience(), clock: Clock | None = None) -> None:  # noqa: B008 (frozen)
+                 patience: Patience = Patience(), clock: Clock | None = None,  # noqa: B008 (frozen)
+                 stats: Stats | None = None) -> None:
         self._url = parse_root(root)
         self._base = self._url.path.rstrip("/")
         self._headers = {"User-Agent": user_agent(contact), "Accept": "*/*", "Accept-Encoding": "identity"}
@@ -98,7 +99,7 @@ class HttpClient:
         self._clock = clock or Clock(sleep=self._sleep)
         self._patience = patience
         self._limit = RateLimit(requests_per_second, self._clock)
-        self.stats = Stats()
+        self.stats = stats or Stats()
         self._lock = threading.Lock()
         self._connect_errors = self._forbidden = 0
         self._stopped: tuple[type[RunFailed], str] | None = None

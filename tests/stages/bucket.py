@@ -6,12 +6,16 @@ import gzip
 import hashlib
 import io
 import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-_FIGURE = """<fig id="F1"><label>Figure 1</label><caption><title>{title}</title>
+_FIGURE = """<fig id="{id}"><label>Figure 1</label><caption><title>{title}</title>
 <p>(A) {first}. (B) {second}.</p></caption>
 <graphic xlink:href="{graphic}"/></fig>"""
 _SINGLE = """<fig id="F2"><label>Figure 2</label><caption><p>{text}</p></caption><graphic xlink:href="g2.png"/></fig>"""
@@ -37,34 +41,67 @@ def image(seed: int, *, panels: int) -> bytes:
     return out.getvalue()
 
 
-def write_bucket(
-    root: Path, *, date: str = "2026-10-01", title: str = "First article", retracted: bool = False
-) -> Path:
-    """Write the bucket. `title` and `retracted` change article 2000001, as an update of PMC's on `date` would."""
-    _article(root, 2000001, title, "CC BY", 1, retracted=retracted)
-    _article(root, 2000002, "Second article", "CC0", 2)
-    _article(root, 2000003, "Not for commerce", "CC BY-NC", 3)
-    _article(root, 2000004, "Fourth article", "CC BY", 4)
+@dataclass(frozen=True)
+class Article:
+    """An article version as the bucket holds it; `seed` draws its images, `note` goes into its JSON alone."""
+
+    number: int
+    title: str
+    code: str
+    seed: int
+    version: int = 1
+    retracted: bool = False
+    note: str = ""
+    figure: str = "F1"
+
+    @property
+    def id(self) -> str:
+        return f"PMC{self.number}.{self.version}"
+
+
+ARTICLES = (
+    Article(2000001, "First article", "CC BY", 1),
+    Article(2000002, "Second article", "CC0", 2),
+    Article(2000003, "Not for commerce", "CC BY-NC", 3),
+    Article(2000004, "Fourth article", "CC BY", 4),
+)
+
+
+def write_bucket(root: Path, articles: Sequence[Article] = ARTICLES, *, date: str = "2026-10-01") -> Path:
+    """Write the bucket anew, with one more inventory."""
+    shutil.rmtree(root / "metadata", ignore_errors=True)
+    for article in articles:
+        write_article(root, article)
     _inventory(root, date)
     return root
 
 
-def _article(root: Path, number: int, title: str, code: str, seed: int, *, retracted: bool = False) -> None:
-    pmcid, article = f"PMC{number}", f"PMC{number}.1"
-    figures = _FIGURE.format(title=f"CT of sample {number}.", first="Axial CT before", second="CT after", graphic="g1")
+def changed(number: int, **how: Any) -> tuple[Article, ...]:
+    """ARTICLES with one of them changed."""
+    return tuple(replace(article, **how) if article.number == number else article for article in ARTICLES)
+
+
+def write_article(root: Path, article: Article) -> None:
+    """Write the files and the JSON of one version, and no inventory."""
+    number = article.number
+    figures = _FIGURE.format(id=article.figure, title=f"CT of sample {number}.", first="Axial CT before",
+                             second="CT after", graphic="g1")
     figures += _SINGLE.format(text=f"Chest radiograph of patient {number}.")
-    xml = _ARTICLE.format(pmcid=pmcid, title=title, figures=figures).encode()
-    files = {f"{article}.xml": xml, "g1.png": image(seed, panels=2), "g2.png": image(seed + 100, panels=1)}
+    xml = _ARTICLE.format(pmcid=f"PMC{number}", title=article.title, figures=figures).encode()
+    files = {f"{article.id}.xml": xml, "g1.png": image(article.seed, panels=2),
+             "g2.png": image(article.seed + 100, panels=1)}
     urls = {}
     for name, data in files.items():
-        _write(root / article / name, data)
-        urls[name] = f"s3://pmc-oa-opendata/{article}/{name}?md5={_md5(data)}"
+        _write(root / article.id / name, data)
+        urls[name] = f"s3://pmc-oa-opendata/{article.id}/{name}?md5={_md5(data)}"
     record = {
-        "pmcid": pmcid, "version": 1, "pmid": number, "doi": f"10.1/{number}", "title": title,
-        "is_retracted": retracted, "license_code": code, "xml_url": urls.pop(f"{article}.xml"),
-        "media_urls": sorted(urls.values()),
+        "pmcid": f"PMC{number}", "version": article.version, "pmid": number, "doi": f"10.1/{number}",
+        "title": article.title, "citation": article.note, "is_retracted": article.retracted,
+        "license_code": article.code, "xml_url": urls.pop(f"{article.id}.xml"), "media_urls": sorted(urls.values()),
     }
-    _write(root / "metadata" / f"{article}.json", json.dumps(record).encode())
+    if not article.note:
+        del record["citation"]
+    _write(root / "metadata" / f"{article.id}.json", json.dumps(record).encode())
 
 
 def _inventory(root: Path, date: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from pmcoa_build.pmc import jats
 from stages.pipeline import NAMES
-from tests.stages.bucket import write_bucket
+from tests.stages.bucket import changed, write_bucket
 from tests.stages.conftest import SmallBuild
 
 TO_DATASET = NAMES[: NAMES.index("publish") + 1]
@@ -36,7 +36,7 @@ def test_one_changed_article_is_the_only_one_parsed_again(small: SmallBuild, mon
         return real(xml)
 
     monkeypatch.setattr("stages.figures.parse_article", counting)
-    write_bucket(small.root / "bucket", title="First article, corrected")
+    write_bucket(small.root / "bucket", changed(2000001, title="First article, corrected"))
     assert small.run(*TO_DATASET, "--update") == 0
     assert len(parsed) == 1 and b"corrected" in parsed[0]
     titles = small.open().table("articles")["title"].to_pylist()
@@ -48,7 +48,7 @@ def test_a_retracted_article_leaves_the_dataset(small: SmallBuild) -> None:
     import pyarrow.parquet as pq
 
     assert small.run(*TO_DATASET) == 0
-    write_bucket(small.root / "bucket", retracted=True)
+    write_bucket(small.root / "bucket", changed(2000001, retracted=True))
     assert small.run(*TO_DATASET, "--update") == 0
     dataset = small.open().state.out / "dataset"
     kept = {row["article"] for path in (dataset / "data").iterdir() for row in pq.read_table(path).to_pylist()}
