@@ -59,6 +59,19 @@ def test_an_inventory_is_read_once_whatever_is_selected(small: SmallBuild, monke
     assert everything["table"] == everything["files"][0] and len(rows(everything["table"]["path"])) == 4
 
 
+def test_a_damaged_inventory_is_named(small: SmallBuild, capsys: pytest.CaptureFixture[str]) -> None:
+    import pyarrow.parquet as pq
+
+    assert small.run("snapshot") == 0
+    path = small.open().state.path(small.open().state.records("snapshot")["all"]["facts"]["inventory"])
+    data = bytearray(path.read_bytes())
+    data[pq.read_metadata(path).row_group(0).column(3).data_page_offset + 60] ^= 255
+    path.write_bytes(data)
+    capsys.readouterr()
+    assert small.run("snapshot", "--set=select.since=2020-01-01", "--set=select.exclude=['PMC2000001']") == 4
+    assert f"{path} is damaged" in capsys.readouterr().err
+
+
 def test_a_retracted_article_leaves_the_dataset(small: SmallBuild) -> None:
     import pyarrow.parquet as pq
 
