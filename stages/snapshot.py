@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from pmcoa_build import schema
 from pmcoa_build.engine.blocks import block_name, block_size, boundaries
 from pmcoa_build.engine.files import atomic
-from pmcoa_build.engine.read import read_file
+from pmcoa_build.engine.read import read_file, reading
 from pmcoa_build.engine.stage import Row, Task, TaskContext, TaskOutput
 from pmcoa_build.errors import RunFailed
 from pmcoa_build.pmc.inventory import fingerprint, read_inventory, resolve
@@ -128,7 +128,7 @@ def _bounds(context: TaskContext) -> list[int]:
 
 
 def _blocks(table: Path, bounds: Sequence[int]) -> list[Row]:
-    hashes = block_hashes(read_rows(table, ["article", "pmcid", "etag"]), bounds)
+    hashes = block_hashes(_rows(table, ["article", "pmcid", "etag"]), bounds)
     return [
         {"block": block_name(lower), "by": "pmcid", "lower": lower, "upper": upper, "rows": rows, "hash": digest}
         for (rows, digest), (lower, upper) in zip(hashes, pairwise(bounds), strict=True)
@@ -138,13 +138,20 @@ def _blocks(table: Path, bounds: Sequence[int]) -> list[Row]:
 def _save_selected(out: Path, folder: str, inventory: Path, chosen: NDArray[np.bool_]) -> Path:
     digest = hashlib.sha256(inventory.name.encode() + np.packbits(chosen).tobytes()).hexdigest()
     path = out / "snapshot" / f"selected-{folder}-{digest[:12]}.parquet"
-    save(path, read_rows(inventory, chosen=chosen))
+    save(path, _rows(inventory, chosen=chosen))
     return path
 
 
 def _save_small(path: Path, table: pa.Table) -> None:
     with atomic(path) as temporary:
         pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
+
+
+def _rows(
+    path: Path, columns: Sequence[str] | None = None, chosen: NDArray[np.bool_] | None = None
+) -> Iterator[pa.Table]:
+    with reading(path):
+        yield from read_rows(path, columns, chosen)
 
 
 def save(path: Path, pieces: Iterable[pa.Table | pa.RecordBatch]) -> None:

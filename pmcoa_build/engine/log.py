@@ -6,7 +6,6 @@ commit did not happen); a damaged line further up is named, and what it said is 
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 import logging
@@ -23,6 +22,8 @@ FORMAT = 1
 _END = b', "check": "%s"}'
 _AT_ONCE = 1000
 _END_SIZE = len(_END % bytes(16))
+_kept: dict[Path, tuple[tuple[int, int], Log]] = {}
+"""Logs by path, as long as their files stay as they are: each stage of a run looks at the logs of all before it."""
 log = logging.getLogger(__name__)
 
 
@@ -69,14 +70,16 @@ def read(path: Path) -> Log:
     if not path.exists():
         return Log({})
     now = path.stat()
-    found = _read(path, now.st_size, now.st_mtime_ns)
+    stamp = now.st_size, now.st_mtime_ns
+    if path not in _kept or _kept[path][0] != stamp:
+        _kept.pop(path, None)
+        _kept[path] = stamp, _read(path)
+    found = _kept[path][1]
     return Log(dict(found.records), found.damaged)
 
 
-@functools.lru_cache(maxsize=32)
 @unwatched()
-def _read(path: Path, size: int, changed: int) -> Log:
-    """Kept as long as the file stays as it is: each stage of a run looks at the logs of all before it."""
+def _read(path: Path) -> Log:
     records: dict[str, Row] = {}
     damaged = []
     lines = path.read_bytes().split(b"\n")

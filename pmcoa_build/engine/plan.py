@@ -168,21 +168,23 @@ def _upstream(step: Step, blocks: frozenset[str] | None, world: World) -> dict[s
             continue
         records = world.records.get(source.stage, {})
         used = used_blocks(records, blocks, world.block_hashes)
-        hashes[source.stage] = _columns_hash({name: records[name]["columns"] for name in used}, source.columns)
+        hashes[source.stage] = _columns_hash(records, used, source.columns)
     return hashes
 
 
-def _columns_hash(blocks: Mapping[str, Mapping[str, str]], columns: Sequence[str]) -> str:
+def _columns_hash(records: Mapping[str, Row], blocks: Sequence[str], columns: Sequence[str]) -> str:
     """`combined` of `block/column` -> hash; written out, because a plan of a large build takes 250,000 of them."""
-    ordered = sorted(columns)
-    texts = [f'"{name}/{column}": "{found.get(column, "")}"' for name, found in blocks.items() for column in ordered]
+    ordered, texts = sorted(columns), []
+    for block in blocks:
+        hashes = records[block]["columns"]
+        texts += [f'"{block}/{column}": "{hashes.get(column, "")}"' for column in ordered]
     return hashlib.sha256(f"{{{', '.join(texts)}}}".encode()).hexdigest()
 
 
 def used_blocks(records: Mapping[str, Row], blocks: frozenset[str] | None, known: BlockHashes) -> list[str]:
     """Which of an upstream stage's blocks are read: those named, or all of a stage that makes its own."""
     makes_own = next(iter(records), "") not in known
-    return sorted(records) if blocks is None or makes_own else sorted(name for name in blocks if name in records)
+    return sorted(records) if blocks is None or makes_own else sorted(filter(records.__contains__, blocks))
 
 
 def _why(record: Row | None, inputs: Row, world: World) -> tuple[str, frozenset[str]]:

@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -110,9 +110,10 @@ def world_of(pipeline: Sequence[Step], state: State) -> World:
     records = {step.name: state.records(step.name) for step in pipeline}
     defining = next(step.name for step in pipeline if isinstance(step, Task) and step.defines_blocks)
     record = records[defining].get("all")
-    hashes = _block_table(state, record) if record and _intact(state, record) else {}
+    sizes = _sizes(state.out)
+    hashes = _block_table(state, record) if record and not any(_broken(sizes, record)) else {}
     return World(records, {name: row["hash"] for name, row in hashes.items()}, defining,
-                 record["content"] if record else "", lambda item: _intact(state, item), time.time())
+                 record["content"] if record else "", lambda item: not any(_broken(sizes, item)), time.time())
 
 
 def run_step(run: Run, step: Step) -> Summary:
@@ -279,8 +280,8 @@ def _run_task(run: Run, task: Task, world: World, due: Due) -> None:
 
     clock = time.monotonic()
     previous = world.records.get(task.name, {}).get("all")
-    for path in _broken(run.state, previous) if previous else ():
-        path.unlink(missing_ok=True)  # so that the task finds it missing, and makes it anew
+    for path in _broken(_sizes(run.state.out), previous) if previous else ():
+        run.state.path(path).unlink(missing_ok=True)  # so that the task finds it missing, and makes it anew
     progress = open_progress(run.options.progress, task.name, "step", 1)
     context = TaskContext(
         spec=run.spec, out=run.state.out, fingerprint=fingerprint(due.inputs),
@@ -323,19 +324,28 @@ def _read_blocks(path: Path) -> dict[str, Row]:
         raise RunFailed(f"{path} is damaged ({error}): delete it and run the first stage again.") from None
 
 
-def _intact(state: State, record: Row) -> bool:
-    """Whether the outputs of a record are there with the right size (`verify` checks every byte)."""
-    return not any(_broken(state, record))
+def _sizes(out: Path) -> Callable[[str], Mapping[str, int]]:
+    """Folder below `out` -> the size of each file in it; each is listed once, when it is first asked for.
+
+    A large build has a quarter of a million files, and asking for each by its path takes several times as long.
+    """
+    @functools.cache
+    def sizes(folder: str) -> Mapping[str, int]:
+        try:
+            with os.scandir(out / folder) as entries:
+                return {entry.name: entry.stat().st_size for entry in entries if entry.is_file()}
+        except (FileNotFoundError, NotADirectoryError):
+            return {}
+
+    return sizes
 
 
-def _broken(state: State, record: Row) -> Iterator[Path]:
+def _broken(sizes: Callable[[str], Mapping[str, int]], record: Row) -> Iterator[str]:
+    """Outputs of a record that are missing or have another size (`verify` checks every byte)."""
     for output in outputs(record):
-        try:  # of a large build a quarter of a million files are looked at, before each step
-            whole = os.stat(f"{state.out}/{output['path']}").st_size == output["bytes"]  # noqa: PTH116
-        except OSError:
-            whole = False
-        if not whole:
-            yield state.path(output["path"])
+        folder, _, name = output["path"].rpartition("/")
+        if sizes(folder).get(name) != output["bytes"]:
+            yield output["path"]
 
 
 def _check_dead(step: Step, counts: Row, spec: Spec) -> None:

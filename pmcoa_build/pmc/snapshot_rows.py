@@ -62,7 +62,7 @@ class Rows:
 
     def _close_run(self) -> None:
         rows, self._filled = self._room[:self._filled], 0
-        self._runs.append(_in_order(rows, np.argsort(rows["key"], kind="stable")))
+        self._runs.append(_in_order(rows, np.argsort(rows["key"].copy(), kind="stable")))
 
     def runs(self) -> list[Array]:
         """All that was gathered, in runs sorted by key; nothing can be added afterwards."""
@@ -112,10 +112,11 @@ def merged(runs: list[Array]) -> Iterator[pa.RecordBatch]:
 
 def _unique(rows: Array) -> Array:
     """Rows sorted by key, of each key the latest."""
-    order = np.argsort(rows["key"], kind="stable")  # made for runs that are sorted already
-    if (np.diff(rows["key"][order]) == 0).any():
-        order = np.lexsort((rows["time"], rows["key"]))
-        order = order[np.append(np.diff(rows["key"][order]) != 0, True)]
+    keys = rows["key"].copy()  # side by side in memory they are sorted in half the time
+    order = np.argsort(keys, kind="stable")  # made for what consists of sorted runs
+    if (np.diff(keys[order]) == 0).any():
+        order = np.lexsort((rows["time"], keys))
+        order = order[np.append(np.diff(keys[order]) != 0, True)]
     return _in_order(rows, order)
 
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from pmcoa_build.engine.blocks import TARGET, block_name, block_size, boundaries
 
-IDS = st.lists(st.integers(1, 10**8), max_size=300).map(lambda ids: np.array(sorted(ids), dtype=np.int64))
+IDS = st.builds(lambda ids, kind: np.array(sorted(ids), dtype=kind), st.lists(st.integers(0, 10**8), max_size=300),
+                st.sampled_from([np.int32, np.int64]))
 SIZES = st.integers(1, 50)
 
 

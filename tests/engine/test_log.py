@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,29 @@ def test_damage_in_the_middle_is_named(tmp_path: Path, line: bytes) -> None:
     path.write_bytes(log.encode({"block": "a"}) + line + b"\n" + log.encode({"block": "b"}))
     found = log.read(path)
     assert list(found.records) == ["a", "b"] and found.damaged == (2,)
+
+
+@given(st.sets(st.integers(0, 9)), st.integers(1, 11))
+def test_damage_spoils_no_line_that_is_read_with_it(damaged: set[int], at_once: int) -> None:
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(log, "_AT_ONCE", at_once)
+        lines = [log.encode({"block": str(number), "value": [number]}) for number in range(10)]
+        path = Path(folder) / "x.jsonl"
+        path.write_bytes(b"".join(line.replace(b"[", b"]") if n in damaged else line for n, line in enumerate(lines)))
+        found = log.read(path)
+    assert found.damaged == tuple(number + 1 for number in sorted(damaged))
+    assert found.records == {str(n): {"block": str(n), "value": [n]} for n in range(10) if n not in damaged}
+
+
+def test_a_log_is_read_again_only_when_it_has_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, real, read = tmp_path / "x.jsonl", log._read, []
+    monkeypatch.setattr(log, "_read", lambda path: read.append(path) or real(path))
+    log.append(path, {"block": "a"})
+    first = log.read(path)
+    first.records["b"] = {}
+    assert list(log.read(path).records) == ["a"] and len(read) == 1
+    log.append(path, {"block": "c"})
+    assert list(log.read(path).records) == ["a", "c"] and len(read) == 2
 
 
 def test_a_newer_format_is_refused(tmp_path: Path) -> None:

@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pmcoa_build import spec as specs
-from pmcoa_build.engine.plan import LONGEST_WAIT, Plan, World, plan_all, retry_wait, spec_value
+from pmcoa_build.engine.files import combined
+from pmcoa_build.engine.plan import LONGEST_WAIT, Plan, World, _columns_hash, plan_all, retry_wait, spec_value
 from pmcoa_build.engine.runner import world_of
 from pmcoa_build.engine.stage import Row, Step
 from tests.engine.toy import PIPELINE, Toy, article, articles
@@ -60,6 +63,18 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Given:
     shutil.rmtree(toy.state.folder)
     finished = world.records["fetch"][A]["run"]["finished"]
     return Given(PIPELINE, toy.spec, replace(world, now=finished + 1))
+
+
+@given(st.dictionaries(st.from_regex(r"[0-9]{9}", fullmatch=True),
+                       st.dictionaries(st.sampled_from("abcd"), st.from_regex(r"[0-9a-f]{32}", fullmatch=True))),
+       st.lists(st.sampled_from("abcde"), unique=True))
+def test_the_hash_of_columns_is_the_one_that_records_hold(
+    blocks: dict[str, dict[str, str]], columns: list[str]
+) -> None:
+    records = {block: {"columns": found} for block, found in blocks.items()}
+    expected = combined({f"{block}/{column}": found.get(column, "") for block, found in blocks.items()
+                         for column in columns})
+    assert _columns_hash(records, sorted(blocks), columns) == expected
 
 
 def test_nothing_is_due_after_a_run(done: Given) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pmcoa_build.errors import RunFailed, UsageError
-from pmcoa_build.pmc import snapshot_rows
+from pmcoa_build.pmc import inventory, snapshot_rows
 from pmcoa_build.pmc.bucket import Bucket, FolderBucket, open_bucket
 from pmcoa_build.pmc.inventory import ROOT, Diff, diff, fingerprint, read_inventory, resolve, snapshot_dates
 from pmcoa_build.schema import SNAPSHOT
@@ -287,9 +287,11 @@ def table_of(versions: dict[tuple[int, int], str], chunks: int = 1) -> pa.Table:
 _versions = st.dictionaries(st.tuples(st.integers(1, 30), st.integers(1, 3)), st.sampled_from(["x", "y", "zz"]))
 
 
-@given(_versions, _versions, st.integers(1, 3))
-def test_diff_is_what_dictionaries_say(old: dict[Any, str], new: dict[Any, str], chunks: int) -> None:
-    found = diff(table_of(old, chunks), table_of(new))
+@given(_versions, _versions, st.integers(1, 3), st.integers(1, 9))
+def test_diff_is_what_dictionaries_say(old: dict[Any, str], new: dict[Any, str], chunks: int, span: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(inventory, "_SPAN", span)
+        found = diff(table_of(old, chunks), table_of(new))
     as_dict = lambda table: {(r["pmcid"], r["version"]): r["etag"] for r in table.to_pylist()}  # noqa: E731
     assert as_dict(found.new) == {key: tag for key, tag in new.items() if key not in old}
     assert as_dict(found.changed) == {key: tag for key, tag in new.items() if key in old and old[key] != tag}

@@ -44,6 +44,34 @@ def test_one_changed_article_is_the_only_one_parsed_again(small: SmallBuild, mon
     assert _files(small.root / "builds" / "small" / "panels") == panels  # same captions and images: cut off early
 
 
+def test_an_inventory_is_read_once_whatever_is_selected(small: SmallBuild, monkeypatch: pytest.MonkeyPatch) -> None:
+    import pyarrow.parquet as pq
+
+    def rows(table: str) -> list[str]:
+        return list(pq.read_table(small.open().state.path(table))["article"].to_pylist())
+
+    assert small.run("snapshot", "--set=select.articles=['2000001', 'PMC2000002']") == 0
+    chosen = small.open().state.records("snapshot")["all"]
+    assert rows(chosen["table"]["path"]) == ["PMC2000001.1", "PMC2000002.1"]
+    monkeypatch.delattr("stages.snapshot.read_inventory")
+    assert small.run("snapshot", "--update") == 0
+    everything = small.open().state.records("snapshot")["all"]
+    assert everything["table"] == everything["files"][0] and len(rows(everything["table"]["path"])) == 4
+
+
+def test_a_damaged_inventory_is_named(small: SmallBuild, capsys: pytest.CaptureFixture[str]) -> None:
+    import pyarrow.parquet as pq
+
+    assert small.run("snapshot") == 0
+    path = small.open().state.path(small.open().state.records("snapshot")["all"]["facts"]["inventory"])
+    data = bytearray(path.read_bytes())
+    data[pq.read_metadata(path).row_group(0).column(3).data_page_offset + 60] ^= 255
+    path.write_bytes(data)
+    capsys.readouterr()
+    assert small.run("snapshot", "--set=select.since=2020-01-01", "--set=select.exclude=['PMC2000001']") == 4
+    assert f"{path} is damaged" in capsys.readouterr().err
+
+
 def test_a_retracted_article_leaves_the_dataset(small: SmallBuild) -> None:
     import pyarrow.parquet as pq
 
