@@ -109,6 +109,9 @@ def make_parser() -> etree.XMLParser:
     )
 
 
+_OTHERS_END = re.compile(rb"</(sub-article|response)>\s*$")
+_PIECE = 1 << 15
+"""Bytes fed to the parser at a time: copies so small cost no fresh pages of memory."""
 _BLANK = re.compile(rb"[ \t\r\n\xef\xbb\xbf]*")
 _ENTITY_ERRORS = {
     etree.ErrorTypes.ERR_UNDECLARED_ENTITY, etree.ErrorTypes.WAR_UNDECLARED_ENTITY, etree.ErrorTypes.ERR_ENTITY_LOOP,
@@ -121,7 +124,7 @@ def parse_tree(xml: bytes) -> Element:
     if _BLANK.fullmatch(xml):
         raise UnitLost("xml-empty", f"{len(xml)} bytes, all blank")
     with contextlib.suppress(etree.XMLSyntaxError, OSError, ValueError, LookupError):  # the whole file shall say why
-        return _parsed_without_references(xml)
+        return _parsed_in_part(xml)
     try:
         return etree.fromstring(xml, make_parser())
     except etree.XMLSyntaxError as error:
@@ -136,21 +139,32 @@ def parse_tree(xml: bytes) -> Element:
         raise _lost(error, xml) from None
 
 
-def _parsed_without_references(xml: bytes) -> Element:
-    """The tree without the last list of references: a third of all there is to parse, and never of use here.
+def _parsed_in_part(xml: bytes) -> Element:
+    """The tree without the last list of references and without other articles at the end: a third of all there is to
+    parse, and never of use here.
 
-    Bytes that only look like a list (in a comment, around nested lists) leave what is not well-formed. Raises what lxml
-    raises, and ValueError where there is no such list or a figure in it.
+    Bytes that only look like such an end (in a comment, around nested lists) leave what is not well-formed. Raises what
+    lxml raises, and ValueError where there are no references or a figure is among them.
     """
-    end = xml.rindex(b"</ref-list>")
+    close = xml.rindex(b"</article>")
+    others = _start_of_others(xml, close)
+    end = xml.rindex(b"</ref-list>", 0, others)
     start = xml.rindex(b"<ref-list", 0, end)
     if xml.rfind(b"<fig", start, end) >= 0:
         raise ValueError("a figure among references")
     parser = make_parser()
-    parser.feed(xml[:start])
-    parser.feed(xml[end + len(b"</ref-list>"):])
+    for first, last in ((0, start), (end + len(b"</ref-list>"), others), (close, len(xml))):
+        for at in range(first, last, _PIECE):
+            parser.feed(xml[at:min(at + _PIECE, last)])
     root: Element = parser.close()
     return root
+
+
+def _start_of_others(xml: bytes, close: int) -> int:
+    """Where the sub-articles and responses begin that stand before the end tag of the article, at `close`."""
+    while name := _OTHERS_END.search(xml, max(0, close - 100), close):
+        close = xml.rindex(b"<" + name[1], 0, close)
+    return close
 
 
 def _lost(error: etree.XMLSyntaxError, xml: bytes) -> UnitLost:

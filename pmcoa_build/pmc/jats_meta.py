@@ -109,8 +109,9 @@ def _author(person: Element) -> str:
         kind = local(part)
         if kind in ("name", "name-alternatives"):
             name = part if kind == "name" else _child(part, "name")
-            texts = {} if name is None else {local(piece): plain(piece) for piece in name}
-            return " ".join(text for piece in ("given-names", "surname", "suffix") if (text := texts.get(piece)))
+            texts = {} if name is None else {local(piece): piece for piece in name}
+            found = [plain(texts.get(piece)) for piece in ("given-names", "surname", "suffix")]
+            return " ".join(text for text in found if text)
         if kind in ("collab", "string-name", "collab-alternatives"):
             return plain(part, jats_text.NAME) or ""
     return ""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from lxml import etree
@@ -103,7 +103,9 @@ def text_of(xml: str, kinds: _Kinds = ALL) -> str:
 
 def plain(element: Element | None, kinds: _Kinds = ALL) -> str | None:
     """Text of an element; None without an element or without text."""
-    return None if element is None else squash(raw_text(element, kinds)) or None
+    if element is None:
+        return None
+    return squash(raw_text(element, kinds) if len(element) else element.text or "") or None
 
 
 def raw_text(element: Element, kinds: _Kinds) -> str:
@@ -113,25 +115,25 @@ def raw_text(element: Element, kinds: _Kinds) -> str:
     """
     for below in element.iterdescendants() if len(element) else ():
         if kinds[below.tag]:
-            return _in_blocks(element, kinds, raw_text)
-    return _inline_text(element, kinds)
+            return _in_blocks(element, kinds)
+    return _inline_text(element)
 
 
-def _inline_text(element: Element, _kinds: _Kinds) -> str:
+def _inline_text(element: Element) -> str:
     if len(element) == 0:
         return element.text or ""
     text: str = etree.tostring(element, encoding="unicode", method="text", with_tail=False)
     return text
 
 
-def _in_blocks(element: Element, kinds: _Kinds, read: Callable[[Element, _Kinds], str]) -> str:
+def _in_blocks(element: Element, kinds: _Kinds) -> str:
     pieces = [element.text or ""]
     for child in element:
         kind = kinds[child.tag]
         if kind & _APART:
             pieces.append(" ")
         if not kind & _LEFT_OUT:
-            pieces.append(read(child, kinds))
+            pieces.append(raw_text(child, kinds))
         if tail := child.tail:
             pieces.append(f" {tail}" if kind & _APART else tail)
     return "".join(pieces)
@@ -140,13 +142,17 @@ def _in_blocks(element: Element, kinds: _Kinds, read: Callable[[Element, _Kinds]
 _BEYOND_PARAGRAPHS = re.compile(
     rf"<(?:[^\s<>/:]*:)?(?:{'|'.join(sorted((_BLOCKS | _SILENT) - {'title', 'p'}))})[\s/>]"
 )
+_MARKUP = re.compile("<[^>]*>")
 
 
 def caption_texts(caption: Element) -> tuple[str, str]:
-    """Text and inner XML of a caption. Most hold nothing but a title and paragraphs, which the XML tells soonest."""
+    """Text and inner XML of a caption. Most hold a title and paragraphs only: there taking out the tags is enough."""
     xml = inner(serialized(caption))
-    read = raw_text if _BEYOND_PARAGRAPHS.search(xml) else _inline_text
-    return squash(_in_blocks(caption, CAPTION, read)), xml
+    if caption.prefix or _BEYOND_PARAGRAPHS.search(xml):
+        return squash(_in_blocks(caption, CAPTION)), xml
+    parted = xml.replace("<p>", " ").replace("<p ", " <p ").replace("</p>", " ")
+    parted = parted.replace("<title>", " ").replace("<title ", " <title ").replace("</title>", " ")
+    return squash(unescape(_MARKUP.sub("", parted))), xml
 
 
 def unescape(text: str) -> str:

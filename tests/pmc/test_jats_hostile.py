@@ -225,3 +225,31 @@ def test_many_figures_and_references_are_all_counted() -> None:
     )
     article = parse_article(document(body + "<p><xref ref-type='fig' rid='f1'>1</xref></p>"))
     assert {f.xml_id: f.n_mentions for f in article.figures} == {f"f{n}": 25 + (n == 1) for n in range(4000)}
+
+
+MAIN = "<ref-list><ref id='r1'/></ref-list>"
+
+
+@pytest.mark.parametrize("others", [
+    "<sub-article><body><fig id='s'/></body></sub-article>",
+    "<response><body/></response>\n<sub-article><ref-list/></sub-article> ",
+    "<sub-article><response><body/></response></sub-article>",
+    "<sub-article><sub-article><body/></sub-article></sub-article>",
+    "<floats-group><fig id='late'/></floats-group><sub-article/>",
+    "<sub-article></sub-article><floats-group><fig id='late'/></floats-group><sub-article></sub-article>",
+    "<!-- <sub-article> --><sub-article></sub-article>",
+    "<!-- </sub-article> -->",
+])
+@pytest.mark.parametrize("wrapped", ["{}", "<pmc-articleset>{}</pmc-articleset>"])
+def test_other_articles_at_the_end_may_be_passed_over_unread(others: str, wrapped: str) -> None:
+    xml = document(BODY.format("A caption."), after=f"<back>{MAIN}</back>{others}")
+    late = ["late"] if "late" in others else []
+    head, body = xml[: xml.index(b"<article")], xml[xml.index(b"<article"):]
+    whole = head + wrapped.format(body.decode()).encode()
+    assert [figure.xml_id for figure in parse_article(whole).figures] == ["f", *late]
+
+
+def test_what_follows_other_articles_is_still_checked() -> None:
+    xml = document(BODY.format("A caption."), after=f"<back>{MAIN}</back><sub-article><body/></sub-article>")
+    assert reason(xml + b"<article/>") == "xml-malformed"
+    assert reason(xml[:-3]) == "xml-malformed"
