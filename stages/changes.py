@@ -52,10 +52,11 @@ def changes_text(state: State, old: str, new: str) -> str:
 
 
 def last_changes_text(state: State) -> str:
-    """The changes that the last update brought; "" where there was none."""
+    """The changes that the last update brought; "" where there was none, or the snapshot before it was not kept."""
     record = state.records("snapshot").get("all")
     facts = record["facts"] if record else {}
-    return changes_text(state, facts["before"], facts["folder"]) if facts.get("before") else ""
+    held, old, new = _inventories(state), facts.get("before") or "", facts.get("folder") or ""
+    return changes_text(state, old, new) if old in held and new in held else ""
 
 
 def _changed(state: State, changed: pa.Table, before: pa.Table) -> dict[str, list[str]]:
@@ -88,13 +89,14 @@ def _seen(state: State, pmcids: Iterable[int]) -> dict[str, known.Seen]:
 
 def _inventory(state: State, date: str) -> tuple[str, Path]:
     """Name and file of the snapshot of a date, or of that name."""
-    paths = {_name(path): path for path in sorted((state.out / "snapshot").glob("inventory-*.parquet"))}
-    for name, path in paths.items():
+    held = _inventories(state)
+    for name, path in held.items():
         if name == date or name.startswith(f"{date}T"):
             return name, path
-    raise UsageError(f"This build has kept no snapshot {date!r}; it has: {', '.join(paths) or 'none'}.")
+    raise UsageError(f"This build has kept no snapshot {date!r}; it has: {', '.join(held) or 'none'}.")
 
 
-def _name(path: Path) -> str:
-    """The name of the snapshot in `inventory-<name>-<hash>.parquet`."""
-    return path.stem.removeprefix("inventory-").rpartition("-")[0]
+def _inventories(state: State) -> dict[str, Path]:
+    """Name -> `inventory-<name>-<hash>.parquet`, of every snapshot that is kept."""
+    paths = sorted((state.out / "snapshot").glob("inventory-*.parquet"))
+    return {path.stem.removeprefix("inventory-").rpartition("-")[0]: path for path in paths}

@@ -14,6 +14,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from pmcoa_build import schema
+from pmcoa_build.engine.care import outputs
 from pmcoa_build.engine.plan import Plan, plan_all
 from pmcoa_build.engine.read import lost_rows, memos, read_columns, read_file, read_range
 from pmcoa_build.engine.runner import total_counts, total_fetched, world_of
@@ -104,7 +105,7 @@ def typical(spec: Spec) -> Means:
 def measured(state: State, spec: Spec) -> Means:
     """Means under this spec over what the build has read; typical values for what it has not."""
     records, guess = state.records("articles"), typical(spec)
-    looks = [_look(state, spec, block) for block in spread(sorted(records))]
+    looks = [_look(state, spec, block) for block in spread(sorted(records)) if _is_whole(state, records[block])]
     screened = [look for look in looks if look.images is not None]
     versions, rows = sum(look.versions for look in looks), sum(look.rows for look in looks)
     if not versions:
@@ -142,7 +143,9 @@ def left(state: State, spec: Spec, means: Means) -> Forecast:
     records, due = state.records("articles"), [item.block for item in plans["articles"].due]
     new = sum(table[block]["rows"] for block in due if block not in records)
     again = [block for block in due if block in records]
-    sample = [_unread(state, spec, table[block], state.path(snapshot["table"]["path"])) for block in spread(again)]
+    selected = state.path(snapshot["table"]["path"])
+    sample = [_unread(state, spec, table[block], selected) for block in spread(again)
+              if _is_whole(state, records[block])]
     share = sum(table[block]["rows"] for block in again) / max(1, sum(read for _, _, read in sample))
     asked, texts = (share * sum(item[i] for item in sample) for i in (0, 1))
     xml = (new + asked) * means.kept + texts
@@ -176,6 +179,12 @@ def spread(blocks: Sequence[str]) -> list[str]:
     return [blocks[int(i * step)] for i in range(min(SAMPLE, len(blocks)))]
 
 
+def _is_whole(state: State, record: Row) -> bool:
+    """Whether the files of a record can be looked into; what is lost is no reason to fail here."""
+    paths = [(state.path(item["path"]), item["bytes"]) for item in outputs(record)]
+    return all(path.is_file() and path.stat().st_size == size for path, size in paths)
+
+
 def _look(state: State, spec: Spec, block: str) -> _Look:
     record = state.records("articles")[block]
     ledger, output = state.path(record["ledger"]["path"]), state.path(record["output"]["path"])
@@ -197,7 +206,8 @@ def _wanted(seen: Mapping[str, known.Seen], wanted: Row) -> list[known.Seen]:
 
 def _images(state: State, spec: Spec, block: str) -> int | None:
     """Images of a block that the spec wants, by the stage's own rules."""
-    if block not in state.records("figures"):
+    record = state.records("figures").get(block)
+    if record is None or not _is_whole(state, record):
         return None
     schemas = {"articles": schema.ARTICLES, "figures": schema.FIGURES}
     paths = {stage: state.path(state.records(stage)[block]["output"]["path"]) for stage in schemas}

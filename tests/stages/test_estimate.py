@@ -108,3 +108,15 @@ def test_a_forecast_stands_until_snapshot_or_spec_change(
     assert small.command("report") == 0
     write_bucket(small.root / "bucket", ARTICLES[:3], date="2026-10-02")
     assert small.run(*CRAWL, "--update") == 0 and path.read_text() not in (first, "torn")
+
+
+@pytest.mark.parametrize("stage", ["articles", "figures", "media"])
+@pytest.mark.parametrize("ending", [".parquet", ".units.parquet"])
+def test_a_lost_file_does_not_stop_a_crawl(small: SmallBuild, stage: str, ending: str) -> None:
+    assert small.run(*CRAWL) == 0
+    before = small.contents("media")
+    [record] = small.open().state.records(stage).values()
+    path = small.open().state.path(record["output" if ending == ".parquet" else "ledger"]["path"])
+    path.unlink()
+    assert small.run(*CRAWL, "--set", "select.retracted=flag") == 0
+    assert path.parent.exists() and small.contents("media") == before
