@@ -7,6 +7,7 @@ changed between inventory and fetch (the next inventory brings nothing new), and
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Mapping
@@ -52,7 +53,7 @@ class Seen:
     states: tuple[State, ...]
     text: Text | None = None
 
-    @property
+    @functools.cached_property
     def metadata(self) -> Metadata:
         """The JSON, read."""
         return parse_metadata(self.data)
