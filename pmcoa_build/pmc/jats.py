@@ -150,7 +150,7 @@ def _parsed_in_part(xml: bytes) -> Element:
     others = _start_of_others(xml, close)
     end = xml.rindex(b"</ref-list>", 0, others)
     start = xml.rindex(b"<ref-list", 0, end)
-    if xml.rfind(b"</fig", start, end) >= 0:
+    if xml.rfind(b"<fig", start, end) >= 0:
         raise ValueError("a figure among references")
     parser = make_parser()
     for first, last in ((0, start), (end + len(b"</ref-list>"), others), (close, len(xml))):
