@@ -39,7 +39,7 @@ def draw(steps: list[Step], spec: Spec, state: State, blocks: int) -> None:
         if step.name == "train":
             break
         world = runner.world_of(steps, state)
-        due = planning.plan(step, spec, world, {}).due
+        due = planning.plan_all(steps, spec, world)[0][step.name].due
         _write(state, step, [_record(step, item, world.snapshot) for item in due])
 
 
