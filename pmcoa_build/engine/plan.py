@@ -130,9 +130,10 @@ def _plan(
         return Plan((), {"all": next(source.stage for source in step.inputs if stale.get(source.stage))}, ("all",)), {}
     upstream = functools.cache(functools.partial(_upstream, hashers))  # several blocks may read the same ones
     settings, records = settings_of(step, spec), world.records.get(step.name, {})
+    held = any(stale.get(source.stage) for source in step.inputs)
     due, waiting, seen = [], {}, dict[str, Mapping[str, str]]()
     for block, upstream_blocks in blocks:
-        late = _late(step, upstream_blocks, stale)
+        late = _late(step, upstream_blocks, stale) if held else None
         if late is not None:
             waiting[block] = late
             continue

@@ -155,7 +155,7 @@ def _without_gone(state: State, step: Step, plan: Plan) -> dict[str, Row]:
     return {block: record for block, record in records.items() if block not in gone}
 
 
-def total_counts(records: Sequence[Row]) -> Row:
+def total_counts(records: Iterable[Row]) -> Row:
     """Counts added up over records: {"in", "done", "filtered": {reason: n}, "dead": {reason: n}}."""
     total: Row = {"in": 0, "done": 0, "filtered": {}, "dead": {}}
     for record in records:
@@ -340,7 +340,7 @@ class _Sizes(dict[str, int | None]):
         if folder not in self._listed:
             self._listed.add(folder)
             with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(self._out / folder) as entries:
-                self.update((f"{folder}/{entry.name}", entry.stat().st_size) for entry in entries if entry.is_file())
+                self.update({f"{folder}/{entry.name}": entry.stat().st_size for entry in entries if entry.is_file()})
         return self.get(path)
 
 
