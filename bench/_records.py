@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from pmcoa_build.engine import log, runner
 from pmcoa_build.engine import plan as planning
+from pmcoa_build.engine import state as states
 from pmcoa_build.engine.blocks import block_name
 from pmcoa_build.engine.stage import Stage, Step
 from pmcoa_build.engine.state import State
@@ -32,14 +33,16 @@ def draw(steps: list[Step], spec: Spec, state: State, blocks: int) -> None:
     In a folder `state-new` beside the logs lies that of the first step alone: all else is due by it.
     """
     fresh = replace(state, folder=state.folder.with_name(f"{state.folder.name}-new"))
+    states.create(state)
+    with states.locked(state):  # which names the build
+        fresh.folder.mkdir()
     for one in (state, fresh):
-        one.folder.mkdir(parents=True)
         _write(one, steps[0], [_snapshot(steps[0], spec, state, blocks)])
     for step in steps[1:]:
         if step.name == "train":
             break
         world = runner.world_of(steps, state)
-        due = planning.plan(step, spec, world, {}).due
+        due = planning.plan_all(steps, spec, world)[0][step.name].due
         _write(state, step, [_record(step, item, world.snapshot) for item in due])
 
 

@@ -9,8 +9,8 @@ as many articles, 500 a block (once, if --folder is given). Then, round by round
   Parquet file of it, fsynced; stage: the whole first stage over it, planned and recorded.
 - ids, since, sample: what [select] takes of the stored file, written and cut into blocks; block: the rows of one block.
 - duckdb: its join of both snapshots in memory (where duckdb is installed); diff: `diff` of the same two tables.
-- bare-json: `json.loads` of every record; plan: records read and all steps planned, nothing is due; plan-first: the
-  same before anything is done.
+- bare-json: `json.loads` of every record; plan: records read and all steps planned, nothing is due but a training;
+  plan-first: the same before anything is done; status: `status` of the build of `plan`, printed into memory.
 
 One line of JSON: seconds (best of --repeat) and ratios, CPU-seconds (to be looked at where other work shares the
 machine), the largest resident memory in MiB.
@@ -19,8 +19,10 @@ machine), the largest resident memory in MiB.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gzip
 import hashlib
+import io
 import json
 import resource
 import shutil
@@ -46,12 +48,13 @@ from pmcoa_build.engine.stage import Step
 from pmcoa_build.pmc.bucket import open_bucket
 from pmcoa_build.pmc.inventory import ROOT, diff, read_inventory
 from pmcoa_build.pmc.snapshot_rows import _fixed_width, _iso
+from stages import commands
 from stages.pipeline import pipeline
 from stages.snapshot import save
 
 OLD, NEW = "2026-09-01T01-00Z", "2026-09-02T01-00Z"
 PARTS, ROWS_A_BLOCK = 5, 500
-RATIOS = (("store", "bare-csv"), ("diff", "duckdb"), ("plan", "bare-json"))
+RATIOS = (("store", "bare-csv"), ("diff", "duckdb"), ("plan", "bare-json"), ("status", "plan"))
 
 
 def main() -> None:
@@ -132,10 +135,14 @@ def _store(folder: Path, name: str = OLD) -> Work:
     return work
 
 
-def _opened(folder: Path, build: str, **keys: object) -> tuple[list[Step], specs.Spec, states.State]:
+def _settings(folder: Path, build: str, **keys: object) -> list[str]:
     settings = {"build.out": folder / build / "out", "build.state": folder / build / "state", "source.url": folder,
                 "source.snapshot": OLD, "run.on": "sync", **keys}
-    spec = specs.load("manifests/full.toml", [f"{name}={value}" for name, value in settings.items()])
+    return [f"{name}={value}" for name, value in settings.items()]
+
+
+def _opened(folder: Path, build: str, **keys: object) -> tuple[list[Step], specs.Spec, states.State]:
+    spec = specs.load("manifests/full.toml", _settings(folder, build, **keys))
     return pipeline(), spec, states.of(spec)
 
 
@@ -206,7 +213,24 @@ def _bare_json(folder: Path) -> Work:
 
 def _plan(folder: Path, state: str = "state") -> Work:
     steps, spec, found = _opened(folder, "records", **{"build.state": folder / "records" / state})
-    return lambda: sum(len(plan.due) for plan in plan_all(steps, spec, world_of(steps, found))[0].values())
+
+    def work() -> int:
+        due = sum(len(plan.due) for plan in plan_all(steps, spec, world_of(steps, found))[0].values())
+        if state == "state" and due != 1:
+            raise SystemExit(f"{folder / 'records'} was drawn for other stages: delete it.")
+        return due
+    return work
+
+
+def _status(folder: Path) -> Work:
+    _, spec, _ = _opened(folder, "records")
+    options = argparse.Namespace(spec=spec.path, overrides=_settings(folder, "records"))
+
+    def work() -> int:
+        with contextlib.redirect_stdout(io.StringIO()) as told:
+            commands.status(options)
+        return len(told.getvalue().splitlines())
+    return work
 
 
 TASKS: dict[str, Callable[[Path], Work | None]] = {
@@ -222,13 +246,21 @@ TASKS: dict[str, Callable[[Path], Work | None]] = {
     "bare-json": _bare_json,
     "plan": _plan,
     "plan-first": lambda folder: _plan(folder, "state-new"),
+    "status": _status,
 }
 
 
 def draw(folder: Path, rows: int) -> None:
-    """Write both inventories: ids shuffled over five parts, 30,000 changes (or a tenth), a third of each kind."""
+    """Write what is not there: both inventories and the records of a finished build."""
     from bench import _records
 
+    if not (folder / ROOT).exists():
+        _draw_inventories(folder, rows)
+    _records.draw(*_opened(folder, "records"), max(2, rows // ROWS_A_BLOCK))
+
+
+def _draw_inventories(folder: Path, rows: int) -> None:
+    """Ids shuffled over five parts, 30,000 changes (or a tenth), a third of each kind."""
     random = np.random.default_rng(0)
     changes = min(30_000, rows // 10) // 3
     ids = random.choice(rows * 3 // 2 + 100, rows + changes, replace=False) + 13_000
@@ -238,7 +270,6 @@ def draw(folder: Path, rows: int) -> None:
     _write(folder, OLD, ids[:rows], versions[:rows], times[:rows], etags[:rows])
     etags[changes:2 * changes] ^= 255
     _write(folder, NEW, ids[changes:], versions[changes:], times[changes:], etags[changes:])
-    _records.draw(*_opened(folder, "records"), max(2, rows // ROWS_A_BLOCK))
 
 
 def _write(folder: Path, name: str, *columns: Any) -> None:

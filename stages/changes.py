@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pyarrow as pa
@@ -73,7 +73,7 @@ def _changed(state: State, changed: pa.Table, before: pa.Table) -> dict[str, lis
 
 def _seen(state: State, pmcids: Iterable[int]) -> dict[str, known.Seen]:
     """What the build knows of the versions of these articles, from the ledgers of the blocks that hold them."""
-    records: dict[str, Row] = state.records("articles")
+    records: Mapping[str, Row] = state.records("articles")
     blocks = sorted(records)
     wanted: dict[str, set[str]] = defaultdict(set)
     for pmcid in pmcids:

@@ -102,7 +102,7 @@ def status_line(state: State, step: Step, plan: Plan) -> str:
     """One line a stage."""
     records = state.records(step.name)
     text = f"{step.name:10} {len([b for b in plan.blocks if b in records])}/{len(plan.blocks)} blocks"
-    counts = total_counts([records[block] for block in plan.blocks if block in records])
+    counts = total_counts(records[block] for block in plan.blocks if block in records)
     if counts["in"]:
         text += f"; {counts_line(counts)}"
     if plan.due:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,12 +20,10 @@ UNFINISHED = "UNFINISHED"
 """A file of this name marks a folder whose work goes on in the next run (a training): `gc` leaves it alone."""
 
 
-def outputs(record: Row) -> Iterator[Row]:
+def outputs(record: Row) -> list[Row]:
     """All files that a record names: {"path", "bytes", "sha256"}."""
-    for name in ("output", "ledger", "table"):
-        if record.get(name):
-            yield record[name]
-    yield from record.get("files", ())
+    named = [record[name] for name in ("output", "ledger", "table") if record.get(name)]
+    return [*named, *record["files"]] if "files" in record else named
 
 
 def verify(state: State, stages: Sequence[str]) -> tuple[list[str], int]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pmcoa_build.engine.files import canonical, combined, unwatched
-from pmcoa_build.engine.stage import Records, Row, Step, Task
+from pmcoa_build.engine.files import canonical, unwatched
+from pmcoa_build.engine.stage import Chosen, Records, Row, Step, Task
 from pmcoa_build.spec import Spec
 
 FIRST_WAIT = 600.0
@@ -18,6 +18,11 @@ FIRST_WAIT = 600.0
 LONGEST_WAIT = 30 * 86400.0
 
 RETRY = "time to retry"
+
+_NOTHING: frozenset[str] = frozenset()
+
+_BLOCK, _SPLIT = "\0", "\n"
+"""In a template: the name of a block, the end of a text; no name has them."""
 
 BlockHashes = Mapping[str, str]
 """Block -> hash of its rows, as the task that defines the blocks recorded them."""
@@ -64,41 +69,81 @@ class World:
     now: float
 
 
+Look = tuple[tuple[str, ...], bool]
+"""Columns of a stage that a step looks at, and whether it looks at several blocks together."""
+
+Hasher = Callable[[frozenset[str] | None], str]
+
+Upstream = Callable[[frozenset[str] | None], dict[str, str]]
+"""The blocks that a block reads -> input stage -> hash of what the step looks at of them."""
+
+
+Seen = Mapping[str, Mapping[str, str]]
+"""Block -> step that looks at it -> hash of the columns; where it looks at several blocks together, the text that goes
+into their hash."""
+
+
 @unwatched()
 def plan_all(steps: Sequence[Step], spec: Spec, world: World) -> tuple[dict[str, Plan], World]:
     """The plan of each step of a pipeline (in its order), and the world without records of blocks that are no more."""
     plans: dict[str, Plan] = {}
     stale: dict[str, frozenset[str]] = {}
+    seen: dict[str, Seen] = {}
+    looks, own_blocks = _looks(steps), {step.name for step in steps if makes_own(step)}
     for step in steps:
-        plans[step.name] = made = plan(step, spec, world, stale)
-        stale[step.name] = made.stale
-        records = world.records.get(step.name, {})
-        current = {block: records[block] for block in made.blocks if block in records}
-        if not made.waiting:
+        hashers = {source.stage: _hasher(step, source.stage, seen[source.stage], source.stage in own_blocks, world)
+                   for source in step.inputs}
+        plans[step.name], seen[step.name] = _plan(step, spec, world, stale, hashers, _look(looks[step.name]))
+        stale[step.name] = plans[step.name].stale
+        records, blocks = world.records.get(step.name, {}), plans[step.name].blocks
+        if not plans[step.name].waiting and records.keys() - set(blocks):
+            current = Chosen(records, [block for block in blocks if block in records])
             world = replace(world, records={**world.records, step.name: current})
     return plans, world
 
 
-def plan(step: Step, spec: Spec, world: World, stale: Mapping[str, frozenset[str]]) -> Plan:
-    """The plan of one step. `stale`: upstream stage -> blocks whose rows cannot be used now."""
-    settings = settings_of(step, spec)
-    whole = isinstance(step, Task) or step.partition is not None
-    late = next((source.stage for source in step.inputs if stale.get(source.stage)), None)
-    if late is not None and (whole or not world.block_hashes):
-        return Plan((), {"all": late}, ("all",))
-    upstream = functools.cache(lambda blocks: _upstream(step, blocks, world))  # several blocks may read the same ones
-    due, waiting, names = [], {}, []
-    for block, upstream_blocks in _blocks(step, spec, world):
-        names.append(block)
-        late = _late(step, upstream_blocks, stale)
+def makes_own(step: Step) -> bool:
+    """Whether a step has blocks of its own, not those of the snapshot."""
+    return isinstance(step, Task) or step.partition is not None
+
+
+def _looks(steps: Sequence[Step]) -> dict[str, dict[str, Look]]:
+    """Stage -> step that looks at it -> how."""
+    own = {step.name: makes_own(step) for step in steps}
+    found: dict[str, dict[str, Look]] = {step.name: {} for step in steps}
+    for step in steps:
+        for source in step.inputs:
+            found[source.stage][step.name] = source.columns, own[step.name] or own[source.stage]
+    return found
+
+
+def _plan(
+    step: Step, spec: Spec, world: World, stale: Mapping[str, frozenset[str]], hashers: Mapping[str, Hasher],
+    look: Callable[[str, Row], Mapping[str, str]],
+) -> tuple[Plan, Seen]:
+    """The plan of one step, and what others see of it. `stale`: upstream stage -> blocks that cannot be used now.
+
+    Each record is decoded once and not kept: those of a large build take a gigabyte.
+    """
+    blocks = _blocks(step, spec, world, stale)
+    if blocks is None:
+        return Plan((), {"all": next(source.stage for source in step.inputs if stale.get(source.stage))}, ("all",)), {}
+    upstream = functools.cache(functools.partial(_upstream, hashers))  # several blocks may read the same ones
+    settings, records = settings_of(step, spec), world.records.get(step.name, {})
+    held = any(stale.get(source.stage) for source in step.inputs)
+    due, waiting, seen = [], {}, dict[str, Mapping[str, str]]()
+    for block, upstream_blocks in blocks:
+        late = _late(step, upstream_blocks, stale) if held else None
         if late is not None:
             waiting[block] = late
             continue
-        inputs = {**settings, "upstream": upstream(upstream_blocks)}
-        why, retry = _why(world.records.get(step.name, {}).get(block), inputs, world)
+        inputs, record = {**settings, "upstream": upstream(upstream_blocks)}, records.get(block)
+        why, retry = _why(record, inputs, world)
         if why:
             due.append(Due(block, why, inputs, upstream_blocks, retry))
-    return Plan(tuple(due), waiting, tuple(names))
+        if record is not None:
+            seen[block] = look(block, record)
+    return Plan(tuple(due), waiting, tuple(block for block, _ in blocks)), seen
 
 
 def settings_of(step: Step, spec: Spec) -> Row:
@@ -149,7 +194,13 @@ def _late(step: Step, blocks: frozenset[str] | None, stale: Mapping[str, frozens
     return None
 
 
-def _blocks(step: Step, spec: Spec, world: World) -> list[tuple[str, frozenset[str] | None]]:
+def _blocks(
+    step: Step, spec: Spec, world: World, stale: Mapping[str, frozenset[str]],
+) -> list[tuple[str, frozenset[str] | None]] | None:
+    """Each block of a step with the upstream blocks that it reads (None = all); None before they can be known."""
+    late = any(stale.get(source.stage) for source in step.inputs)
+    if late and (makes_own(step) or not world.block_hashes):
+        return None
     if isinstance(step, Task):
         return [("all", None)]
     if step.partition is not None:
@@ -159,43 +210,75 @@ def _blocks(step: Step, spec: Spec, world: World) -> list[tuple[str, frozenset[s
     return [(block, frozenset((block,))) for block in world.block_hashes]
 
 
-def _upstream(step: Step, blocks: frozenset[str] | None, world: World) -> dict[str, str]:
-    """Input stage -> hash of the columns that the step looks at, over the blocks that it reads."""
-    hashes = {}
-    for source in step.inputs:
-        if source.stage == world.defining and blocks is not None:
-            hashes[source.stage] = combined({name: world.block_hashes[name] for name in sorted(blocks)})
-            continue
-        records = world.records.get(source.stage, {})
-        used = used_blocks(records, blocks, world.block_hashes)
-        hashes[source.stage] = _columns_hash(records, used, source.columns)
-    return hashes
+def _upstream(hashers: Mapping[str, Hasher], blocks: frozenset[str] | None) -> dict[str, str]:
+    return {stage: hasher(blocks) for stage, hasher in hashers.items()}
 
 
-def _columns_hash(records: Mapping[str, Row], blocks: Sequence[str], columns: Sequence[str]) -> str:
-    """`combined` of `block/column` -> hash; written out, because a plan of a large build takes 250,000 of them."""
-    ordered, texts = sorted(columns), []
-    for block in blocks:
-        hashes = records[block]["columns"]
-        texts += [f'"{block}/{column}": "{hashes.get(column, "")}"' for column in ordered]
-    return hashlib.sha256(f"{{{', '.join(texts)}}}".encode()).hexdigest()
+def _hasher(step: Step, stage: str, seen: Seen, own_blocks: bool, world: World) -> Hasher:
+    """Blocks -> hash of the columns that a step looks at, or of the rows as the task that defines blocks has them."""
+    def together(blocks: Iterable[str]) -> str:
+        return _hash([seen[block][step.name] for block in sorted(blocks)])
+
+    def some(blocks: frozenset[str] | None) -> str:
+        if blocks is None or own_blocks:
+            return everything()
+        return together(filter(seen.__contains__, blocks))
+
+    def one(blocks: frozenset[str] | None) -> str:
+        found = seen.get(next(iter(blocks or ())))
+        return found[step.name] if found else _hash(())
+
+    def defined(blocks: frozenset[str] | None) -> str:
+        if blocks is None:
+            return everything()
+        return _hash([f'"{block}": "{world.block_hashes[block]}"' for block in sorted(blocks)])
+
+    everything = functools.cache(lambda: together(seen))
+    if stage == world.defining:
+        return defined
+    return some if own_blocks or makes_own(step) else one
 
 
-def used_blocks(records: Mapping[str, Row], blocks: frozenset[str] | None, known: BlockHashes) -> list[str]:
+def _hash(texts: Sequence[str]) -> str:
+    """`combined` of what the texts are the members of (none of them is empty, or all are)."""
+    return hashlib.sha256(f"{{{', '.join(texts) if texts and texts[0] else ''}}}".encode()).hexdigest()
+
+
+def _look(looks: Mapping[str, Look]) -> Callable[[str, Row], Mapping[str, str]]:
+    """(block, its record) -> step -> `block/column` -> hash as JSON without braces, or its hash; no column is "".
+
+    One template is filled for all steps, because a large build has 400,000 such texts.
+    """
+    if not looks:
+        return lambda block, record: {}
+    parts = [", ".join(f'"{_BLOCK}/{column.replace("%", "%%")}": "%s"' for column in sorted(columns))
+             for columns, _ in looks.values()]
+    template, steps = _SPLIT.join(parts), list(looks)
+    ordered = [column for columns, _ in looks.values() for column in sorted(columns)]
+    nothing = [""] * len(ordered)
+    hashed = [step for step, (_, together) in looks.items() if not together]
+
+    def look(block: str, record: Row) -> Mapping[str, str]:
+        filled = template % tuple(map(record["columns"].get, ordered, nothing))
+        texts = dict(zip(steps, filled.replace(_BLOCK, block).split(_SPLIT), strict=True))
+        for step in hashed:
+            texts[step] = _hash((texts[step],))
+        return texts
+
+    return look
+
+
+def used_blocks(upstream: Step, records: Mapping[str, Row], blocks: frozenset[str] | None) -> list[str]:
     """Which of an upstream stage's blocks are read: those named, or all of a stage that makes its own."""
-    makes_own = next(iter(records), "") not in known
-    return sorted(records) if blocks is None or makes_own else sorted(filter(records.__contains__, blocks))
+    everything = blocks is None or makes_own(upstream)
+    return sorted(records) if everything or blocks is None else sorted(filter(records.__contains__, blocks))
 
 
 def _why(record: Row | None, inputs: Row, world: World) -> tuple[str, frozenset[str]]:
     if record is None:
-        return "never done", frozenset()
-    asked = frozenset(record.get("retry", ()))
-    waits = {reason: record["run"]["finished"] + retry_wait(n) for reason, n in record.get("retryable", {}).items()}
-    moved = record.get("snapshot") != world.snapshot
-    over = {reason for reason, when in waits.items() if when <= world.now}
-    again = asked | over | frozenset(record.get("awaiting", ()) if moved else ())
-    changes = _changes(record["inputs"], inputs)
+        return "never done", _NOTHING
+    asked = frozenset(record["retry"]) if "retry" in record else _NOTHING
+    again, changes = asked | _over(record, world), _changes(record["inputs"], inputs)
     if changes:
         return changes, again
     if not world.intact(record):
@@ -203,6 +286,16 @@ def _why(record: Row | None, inputs: Row, world: World) -> tuple[str, frozenset[
     if asked:
         return f"retry asked for {', '.join(sorted(asked))}", again
     return (f"{RETRY} {', '.join(sorted(again))}" if again else ""), again
+
+
+def _over(record: Row, world: World) -> frozenset[str]:
+    """The reasons for which units were lost whose wait is over, by the clock or by a newer snapshot."""
+    awaiting = record.get("awaiting", ()) if record.get("snapshot") != world.snapshot else ()
+    waits = record.get("retryable")
+    if not (awaiting or waits):
+        return _NOTHING
+    over = {reason for reason, n in (waits or {}).items() if record["run"]["finished"] + retry_wait(n) <= world.now}
+    return frozenset(over.union(awaiting))
 
 
 def _changes(before: Row, after: Row) -> str:

@@ -67,10 +67,26 @@ def read_columns(paths: Sequence[Path], columns: Sequence[str], schema: pa.Schem
 
 
 def read_range(path: Path, columns: Sequence[str], lower: int, upper: int | None, by: str) -> pa.Table:
-    """Rows with lower <= by < upper of a file sorted by the integer column `by`; reads only their row groups."""
-    filters = [(by, ">=", lower)] + ([(by, "<", upper)] if upper is not None else [])
-    with reading(path):
-        return pq.read_table(path, columns=list(columns), filters=filters, partitioning=None)
+    """Rows with lower <= by < upper of a file sorted by the integer column `by`; reads only their row groups.
+
+    Raises RunFailed for a damaged file.
+    """
+    with reading(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
+        groups = [group for group in range(file.num_row_groups) if _may_hold(file.metadata, group, lower, upper, by)]
+        table = file.read_row_groups(groups, columns=list(dict.fromkeys([*columns, by])))
+    keep = pc.greater_equal(table[by], lower)
+    if upper is not None:
+        keep = pc.and_(keep, pc.less(table[by], upper))
+    return table.filter(keep).select(list(columns))
+
+
+def _may_hold(metadata: pq.FileMetaData, group: int, lower: int, upper: int | None, by: str) -> bool:
+    """Whether a row group may hold values of the range, by its statistics (without any, it may)."""
+    columns = map(metadata.row_group(group).column, range(metadata.num_columns))
+    told = next(column for column in columns if column.path_in_schema == by).statistics
+    if told is None or not told.has_min_max:
+        return True
+    return bool(told.max >= lower and (upper is None or told.min < upper))
 
 
 class Content:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import functools
 import logging
@@ -10,7 +11,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -110,10 +111,10 @@ def world_of(pipeline: Sequence[Step], state: State) -> World:
     records = {step.name: state.records(step.name) for step in pipeline}
     defining = next(step.name for step in pipeline if isinstance(step, Task) and step.defines_blocks)
     record = records[defining].get("all")
-    sizes = _sizes(state.out)
-    hashes = _block_table(state, record) if record and not any(_broken(sizes, record)) else {}
+    sizes = _Sizes(state.out)
+    hashes = _block_table(state, record) if record and not _broken(sizes, record) else {}
     return World(records, {name: row["hash"] for name, row in hashes.items()}, defining,
-                 record["content"] if record else "", lambda item: not any(_broken(sizes, item)), time.time())
+                 record["content"] if record else "", lambda item: not _broken(sizes, item), time.time())
 
 
 def run_step(run: Run, step: Step) -> Summary:
@@ -154,7 +155,7 @@ def _without_gone(state: State, step: Step, plan: Plan) -> dict[str, Row]:
     return {block: record for block, record in records.items() if block not in gone}
 
 
-def total_counts(records: Sequence[Row]) -> Row:
+def total_counts(records: Iterable[Row]) -> Row:
     """Counts added up over records: {"in", "done", "filtered": {reason: n}, "dead": {reason: n}}."""
     total: Row = {"in": 0, "done": 0, "filtered": {}, "dead": {}}
     for record in records:
@@ -203,7 +204,8 @@ def _run_stage(run: Run, stage: Stage, world: World, due: Sequence[Due]) -> None
     on = run.options.on or run.spec.run.on
     if len(due) == 1 and on.startswith("processes"):
         on = "sync"  # one block keeps one worker busy: not worth starting others
-    jobs = (_job(run, stage, world, item) for item in due)
+    names = sorted(world.records.get(stage.name, {})) if stage.partition is None else []
+    jobs = (_job(run, stage, world, item, names) for item in due)
     progress = open_progress(run.options.progress, stage.name, stage.scope, len(due))
     setup = stage.setup(run.spec) if stage.setup and needs_resource(on, stage) else contextlib.nullcontext()
     with contextlib.closing(progress), setup as resource:
@@ -243,10 +245,11 @@ def _commit(state: State, step: Step, receipt: Row, seconds: float, fetched: Map
     log.append(state.log_path(step.name), stamp(receipt, seconds, socket.gethostname(), fetched))
 
 
-def _job(run: Run, stage: Stage, world: World, due: Due) -> Job:
+def _job(run: Run, stage: Stage, world: World, due: Due, names: Sequence[str]) -> Job:
+    """`names`: the blocks that the stage has records of, sorted; none for a stage that makes its own."""
     sources = tuple(_source(run, source.stage, world, due) for source in stage.inputs)
     own = world.records.get(stage.name, {})
-    previous = own.get(due.block) or _split_from(own, due.block, stage)
+    previous = own.get(due.block) or _split_from(own, names, due.block)
     salt = own[due.block]["ledger"]["sha256"] if due.retry and due.block in own else ""
     return Job(due, sources, run.state.out, previous, salt)
 
@@ -258,18 +261,16 @@ def _source(run: Run, name: str, world: World, due: Due) -> Source:
         table = _block_table(run.state, records["all"])[due.block]
         path = run.state.path(records["all"]["table"]["path"])
         return Source(name, (path,), upstream.key, upstream.schema, (table["by"], table["lower"], table["upper"]))
-    used = [records[block] for block in used_blocks(records, due.upstream_blocks, world.block_hashes)]
+    used = [records[block] for block in used_blocks(upstream, records, due.upstream_blocks)]
     outputs = [record.get("output") or record["table"] for record in used]
     paths = tuple(run.state.path(item["path"]) for item in outputs)
     return Source(name, paths, upstream.key, upstream.schema, freed=any(record.get(FREED) for record in used))
 
 
-def _split_from(own: Mapping[str, Row], block: str, stage: Stage) -> Row | None:
+def _split_from(own: Mapping[str, Row], names: Sequence[str], block: str) -> Row | None:
     """The record of the block that this one was split from: the next lower name (blocks are named by lower ends)."""
-    if stage.partition is not None:
-        return None
-    lower = [name for name in own if name < block]
-    return own[max(lower)] if lower else None
+    at = bisect.bisect_left(names, block)
+    return own[names[at - 1]] if at else None
 
 
 def _run_task(run: Run, task: Task, world: World, due: Due) -> None:
@@ -280,7 +281,7 @@ def _run_task(run: Run, task: Task, world: World, due: Due) -> None:
 
     clock = time.monotonic()
     previous = world.records.get(task.name, {}).get("all")
-    for path in _broken(_sizes(run.state.out), previous) if previous else ():
+    for path in _broken(_Sizes(run.state.out), previous) if previous else ():
         run.state.path(path).unlink(missing_ok=True)  # so that the task finds it missing, and makes it anew
     progress = open_progress(run.options.progress, task.name, "step", 1)
     context = TaskContext(
@@ -324,28 +325,28 @@ def _read_blocks(path: Path) -> dict[str, Row]:
         raise RunFailed(f"{path} is damaged ({error}): delete it and run the first stage again.") from None
 
 
-def _sizes(out: Path) -> Callable[[str], Mapping[str, int]]:
-    """Folder below `out` -> the size of each file in it; each is listed once, when it is first asked for.
+class _Sizes(dict[str, int | None]):
+    """Path of a file below `out` -> its size, None if there is none; each folder is listed once, when first needed.
 
     A large build has a quarter of a million files, and asking for each by its path takes several times as long.
     """
-    @functools.cache
-    def sizes(folder: str) -> Mapping[str, int]:
-        try:
-            with os.scandir(out / folder) as entries:
-                return {entry.name: entry.stat().st_size for entry in entries if entry.is_file()}
-        except (FileNotFoundError, NotADirectoryError):
-            return {}
 
-    return sizes
+    def __init__(self, out: Path) -> None:
+        self._out = out
+        self._listed: set[str] = set()
+
+    def __missing__(self, path: str) -> int | None:
+        folder = path.rpartition("/")[0]
+        if folder not in self._listed:
+            self._listed.add(folder)
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(self._out / folder) as entries:
+                self.update({f"{folder}/{entry.name}": entry.stat().st_size for entry in entries if entry.is_file()})
+        return self.get(path)
 
 
-def _broken(sizes: Callable[[str], Mapping[str, int]], record: Row) -> Iterator[str]:
+def _broken(sizes: Mapping[str, int | None], record: Row) -> list[str]:
     """Outputs of a record that are missing or have another size (`verify` checks every byte)."""
-    for output in outputs(record):
-        folder, _, name = output["path"].rpartition("/")
-        if sizes(folder).get(name) != output["bytes"]:
-            yield output["path"]
+    return [output["path"] for output in outputs(record) if sizes[output["path"]] != output["bytes"]]
 
 
 def _check_dead(step: Step, counts: Row, spec: Spec) -> None:

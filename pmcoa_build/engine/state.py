@@ -7,7 +7,7 @@ import json
 import os
 import socket
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +35,7 @@ class State:
         """The records of a stage."""
         return log.read(self.log_path(stage))
 
-    def records(self, stage: str) -> dict[str, Row]:
+    def records(self, stage: str) -> Mapping[str, Row]:
         """The last record of each block of a stage."""
         return self.log(stage).records
 

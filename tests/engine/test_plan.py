@@ -14,9 +14,21 @@ from hypothesis import strategies as st
 
 from pmcoa_build import spec as specs
 from pmcoa_build.engine.files import combined
-from pmcoa_build.engine.plan import LONGEST_WAIT, Plan, World, _columns_hash, plan_all, retry_wait, spec_value
+from pmcoa_build.engine.plan import (
+    LONGEST_WAIT,
+    Plan,
+    World,
+    _hash,
+    _hasher,
+    _look,
+    makes_own,
+    plan_all,
+    retry_wait,
+    spec_value,
+    used_blocks,
+)
 from pmcoa_build.engine.runner import world_of
-from pmcoa_build.engine.stage import Row, Step
+from pmcoa_build.engine.stage import Row, Stage, Step
 from tests.engine.toy import PIPELINE, Toy, article, articles
 
 A, B = "000000000", "000000021"
@@ -65,16 +77,41 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Given:
     return Given(PIPELINE, toy.spec, replace(world, now=finished + 1))
 
 
-@given(st.dictionaries(st.from_regex(r"[0-9]{9}", fullmatch=True),
-                       st.dictionaries(st.sampled_from("abcd"), st.from_regex(r"[0-9a-f]{32}", fullmatch=True))),
-       st.lists(st.sampled_from("abcde"), unique=True))
-def test_the_hash_of_columns_is_the_one_that_records_hold(
-    blocks: dict[str, dict[str, str]], columns: list[str]
+HASHES = st.dictionaries(st.sampled_from("abc%"), st.from_regex(r"[0-9a-f]{32}", fullmatch=True))
+COLUMNS = st.lists(st.sampled_from("abcd%"), unique=True).map(tuple)
+
+
+@given(st.dictionaries(st.from_regex(r"[0-9]{9}", fullmatch=True), HASHES, min_size=1), st.lists(COLUMNS, min_size=1))
+def test_hashes_are_those_that_records_hold(blocks: dict[str, dict[str, str]], columns: list[tuple[str, ...]]) -> None:
+    """The quick way, one template for all steps, gives what `combined` gives."""
+    for together in (False, True):
+        look = _look({str(number): (some, together) for number, some in enumerate(columns)})
+        seen = {block: look(block, {"columns": found}) for block, found in blocks.items()}
+        for number, some in enumerate(columns):
+            told = {block: {f"{block}/{column}": found.get(column, "") for column in some}
+                    for block, found in blocks.items()}
+            if together:
+                expected = combined({name: value for one in told.values() for name, value in one.items()})
+                assert _hash([seen[block][str(number)] for block in sorted(seen)]) == expected
+            else:
+                assert all(seen[block][str(number)] == combined(told[block]) for block in blocks)
+
+
+@given(st.dictionaries(st.sampled_from([A, B, "000000041"]), HASHES, min_size=1), COLUMNS,
+       st.sets(st.sampled_from([A, B, "000000041"]), min_size=1), st.sampled_from(["words", "index", "report"]))
+def test_upstream_hashes_are_of_the_blocks_that_are_read(
+    found: dict[str, dict[str, str]], columns: tuple[str, ...], read: set[str], name: str
 ) -> None:
-    records = {block: {"columns": found} for block, found in blocks.items()}
-    expected = combined({f"{block}/{column}": found.get(column, "") for block, found in blocks.items()
-                         for column in columns})
-    assert _columns_hash(records, sorted(blocks), columns) == expected
+    step = next(step for step in PIPELINE if step.name == name)
+    blocks = frozenset(read) if isinstance(step, Stage) and step.partition else frozenset([min(read)])
+    look = _look({name: (columns, makes_own(step))})
+    seen = {block: look(block, {"columns": hashes}) for block, hashes in found.items()}
+    records = {block: {"columns": hashes} for block, hashes in found.items()}
+    world = World({}, {}, "catalogue", "", lambda record: True, 0.0)
+    for asked in [blocks, None] if makes_own(step) else [blocks]:
+        used = used_blocks(PIPELINE[1], records, asked)
+        expected = combined({f"{block}/{column}": found[block].get(column, "") for block in used for column in columns})
+        assert _hasher(step, "fetch", seen, False, world)(asked) == expected
 
 
 def test_nothing_is_due_after_a_run(done: Given) -> None:
@@ -106,7 +143,7 @@ def test_why_a_block_is_due(done: Given, change: Callable[[Given], Given], due: 
 
 def test_a_damaged_file_makes_its_block_due(done: Given) -> None:
     broken = done.world.records["words"][B]
-    given = replace(done, world=replace(done.world, intact=lambda record: record is not broken))
+    given = replace(done, world=replace(done.world, intact=lambda record: record != broken))
     assert given.due() == {"words": {B: "its file is missing or damaged"}}
 
 

@@ -44,6 +44,23 @@ def test_a_range_of_a_sorted_file(paths: list[Path], lower: int, upper: int | No
     assert table["key"].to_pylist() == [f"k{n}" for n in expected]
 
 
+def test_a_range_of_a_file_without_statistics(paths: list[Path]) -> None:
+    pq.write_table(pq.read_table(paths[0]), paths[0], row_group_size=4, write_statistics=False)
+    assert read_range(paths[0], ["number", "key"], 3, 6, "number")["number"].to_pylist() == [3, 4, 5]
+
+
+def test_a_range_reads_no_other_row_groups_and_names_a_damaged_file(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    table = pa.table({"number": pa.array(range(8000), pa.int32())})
+    pq.write_table(table, path, row_group_size=4000, compression="none", use_dictionary=False, write_page_checksum=True)
+    data = bytearray(path.read_bytes())
+    data[2000] ^= 1  # a value of the first row group
+    path.write_bytes(data)
+    assert read_range(path, ["number"], 5000, 5002, "number")["number"].to_pylist() == [5000, 5001]
+    with pytest.raises(RunFailed, match=r"x.parquet is damaged"):
+        read_range(path, ["number"], 3, 4, "number")
+
+
 def test_heavy_values_by_key_in_any_order(paths: list[Path]) -> None:
     content = Content(paths, "key", ["heavy"])
     for n in [0, 19, 7, 8, 4, 3, 12, 0]:
