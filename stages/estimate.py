@@ -106,8 +106,8 @@ def _basis(means: Means, like: tuple[State, Spec] | None) -> str:
 
 
 def _size(count: float) -> str:
-    value, unit = (count / 1e9, "GB") if count >= 1e9 else (count / 1e6, "MB")
-    return f"{value:,.1f} {unit}"
+    unit, name = (1e9, "GB") if count >= 1e9 else (1e6, "MB") if count >= 1e6 else (1e3, "kB")
+    return f"{count / unit:,.1f} {name}"
 
 
 def _time(forecast: Forecast) -> str:
