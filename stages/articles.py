@@ -8,11 +8,13 @@ be parsed is lost here, so that later stages read sound XML only.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from pmcoa_build import schema
+from pmcoa_build.engine.read import memos
 from pmcoa_build.engine.stage import Input, Loss, Result, Row, Stage, Tables, Unit
+from pmcoa_build.engine.state import State
 from pmcoa_build.errors import UnitLost
 from pmcoa_build.licenses import license_of
 from pmcoa_build.pmc import known
@@ -69,6 +71,12 @@ def process(unit: Unit, content: Mapping[str, Row], source: Source) -> Result:
             lost[article] = Loss(error.reason.code, error.detail)
     unsafe = sum(len(seen[row["article"]].metadata.unsafe) for row in rows)
     return Result(rows, lost, {"name-unsafe": unsafe} if unsafe else {}, known.dump(seen))
+
+
+def remembered(state: State, block: str, units: Collection[str] | None = None) -> list[dict[str, Seen]]:
+    """What a committed block knows of its articles, or of some: version id -> what is known of it, one dict each."""
+    ledger = state.path(state.records("articles")[block]["ledger"]["path"])
+    return [known.load(memo) for memo in memos(ledger, units).values()]
 
 
 def _worth_asking(wanted: Row) -> list[list[str]]:

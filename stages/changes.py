@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import bisect
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pmcoa_build.engine.read import memos, read_file
-from pmcoa_build.engine.stage import Row
+from pmcoa_build.engine.read import read_file
 from pmcoa_build.engine.state import State
 from pmcoa_build.errors import UsageError
 from pmcoa_build.pmc import known
 from pmcoa_build.pmc.inventory import diff
+from stages.articles import remembered
 
 KINDS = ("new", "new version", *known.KINDS, "removed")
 _SHOWN = 20
@@ -73,18 +73,14 @@ def _changed(state: State, changed: pa.Table, before: pa.Table) -> dict[str, lis
 
 def _seen(state: State, pmcids: Iterable[int]) -> dict[str, known.Seen]:
     """What the build knows of the versions of these articles, from the ledgers of the blocks that hold them."""
-    records: Mapping[str, Row] = state.records("articles")
-    blocks = sorted(records)
+    blocks = sorted(state.records("articles"))
     wanted: dict[str, set[str]] = defaultdict(set)
     for pmcid in pmcids:
         at = bisect.bisect_right(blocks, f"{pmcid:09d}") - 1  # blocks are named by their lower ends
         if at >= 0:
             wanted[blocks[at]].add(f"PMC{pmcid}")
-    seen: dict[str, known.Seen] = {}
-    for block, units in wanted.items():
-        for memo in memos(state.path(records[block]["ledger"]["path"]), units).values():
-            seen |= known.load(memo)
-    return seen
+    return {article: one for block, units in wanted.items() for versions in remembered(state, block, units)
+            for article, one in versions.items()}
 
 
 def _inventory(state: State, date: str) -> tuple[str, Path]:

@@ -12,7 +12,7 @@ from pmcoa_build.engine.runner import total_fetched
 from pmcoa_build.engine.stage import Row
 from pmcoa_build.engine.state import State
 from pmcoa_build.spec import Spec
-from stages.forecast import Forecast, Means, allowed_rate, left, measured, whole
+from stages.forecast import Means, allowed_rate, left, measured, whole
 
 _KEYS = ("select.licenses", "select.languages", "select.versions", "select.retracted", "screen.terms",
          "screen.figure_rights")
@@ -29,7 +29,7 @@ def estimate_text(state: State, spec: Spec, like: tuple[State, Spec] | None = No
         label = name if name == "requests" else f"  {name.upper() if name != 'images' else name}"
         rows.append((label, f"{getattr(to_do, name):,.0f}", f"{getattr(all_of_it, name):,.0f}"))
     rows.append(("download", _size(to_do.download), _size(all_of_it.download)))
-    rows.append(("time", _time(to_do), _time(all_of_it)))
+    rows.append(("time", _duration(to_do.seconds), _duration(all_of_it.seconds)))
     rows.append(("disk", _size(to_do.disk), _size(all_of_it.disk)))
     rate = f"{allowed_rate(spec):g} requests/s allowed" if allowed_rate(spec) else "no limit on the rate"
     return "\n".join([
@@ -108,10 +108,6 @@ def _basis(means: Means, like: tuple[State, Spec] | None) -> str:
 def _size(count: float) -> str:
     unit, name = (1e9, "GB") if count >= 1e9 else (1e6, "MB") if count >= 1e6 else (1e3, "kB")
     return f"{count / unit:,.1f} {name}"
-
-
-def _time(forecast: Forecast) -> str:
-    return _duration(forecast.seconds)
 
 
 def _duration(seconds: float | None) -> str:

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from pmcoa_build import schema
 from pmcoa_build.engine.care import outputs
 from pmcoa_build.engine.plan import Plan, plan_all
-from pmcoa_build.engine.read import lost_rows, memos, read_columns, read_file, read_range
+from pmcoa_build.engine.read import lost_rows, read_columns, read_file, read_range
 from pmcoa_build.engine.runner import total_counts, total_fetched, world_of
 from pmcoa_build.engine.stage import Row
 from pmcoa_build.engine.state import State
@@ -188,7 +188,7 @@ def _is_whole(state: State, record: Row) -> bool:
 def _look(state: State, spec: Spec, block: str) -> _Look:
     record = state.records("articles")[block]
     ledger, output = state.path(record["ledger"]["path"]), state.path(record["output"]["path"])
-    seen = [known.load(memo) for memo in memos(ledger).values()]
+    seen = articles.remembered(state, block)
     losses = [row["reason"] for row in lost_rows(ledger, "article")]
     return _Look(
         versions=sum(map(len, seen)), json=sum(len(one.data) for unit in seen for one in unit.values()),
@@ -222,13 +222,13 @@ def _unread(state: State, spec: Spec, block: Row, selected: Path) -> tuple[int, 
     """Of a block that is due again: versions whose JSON is to be asked for, XML that is wanted though the JSON is
     known, and versions in all."""
     record = state.records("articles")[block["block"]]
-    rows = read_range(selected, ("article", "pmcid", "etag"), block["lower"], block["upper"], block["by"])
+    rows = read_range(selected, ("article", "etag"), block["lower"], block["upper"], block["by"])
     held = set(read_file(state.path(record["output"]["path"]), columns=["xml_md5"])["xml_md5"].to_pylist())
-    seen = {unit: known.load(memo) for unit, memo in memos(state.path(record["ledger"]["path"])).items()}
-    every = {article: one for unit in seen.values() for article, one in unit.items()}
+    seen = articles.remembered(state, block["block"])
+    every = {article: one for unit in seen for article, one in unit.items()}
     fresh = {article for article, etag in zip(rows["article"].to_pylist(), rows["etag"].to_pylist(), strict=True)
              if article not in every or not every[article].answers(etag)}
-    texts = [one for unit in seen.values() for one in _wanted(unit, articles.settings(spec))
+    texts = [one for unit in seen for one in _wanted(unit, articles.settings(spec))
              if one.metadata.article not in fresh and one.states[-1].xml_md5 not in held]
     return len(fresh), len(texts), rows.num_rows
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pmcoa_build.engine.files import canonical, unwatched
-from pmcoa_build.engine.stage import Chosen, Records, Row, Step, Task
+from pmcoa_build.engine.stage import Records, Row, Step, Task
 from pmcoa_build.spec import Spec
 
 FIRST_WAIT = 600.0
@@ -73,10 +73,7 @@ Look = tuple[tuple[str, ...], bool]
 """Columns of a stage that a step looks at, and whether it looks at several blocks together."""
 
 Hasher = Callable[[frozenset[str] | None], str]
-
-Upstream = Callable[[frozenset[str] | None], dict[str, str]]
-"""The blocks that a block reads -> input stage -> hash of what the step looks at of them."""
-
+"""The blocks that a block reads -> hash of what the step looks at of them."""
 
 Seen = Mapping[str, Mapping[str, str]]
 """Block -> step that looks at it -> hash of the columns; where it looks at several blocks together, the text that goes
@@ -97,7 +94,7 @@ def plan_all(steps: Sequence[Step], spec: Spec, world: World) -> tuple[dict[str,
         stale[step.name] = plans[step.name].stale
         records, blocks = world.records.get(step.name, {}), plans[step.name].blocks
         if not plans[step.name].waiting and records.keys() - set(blocks):
-            current = Chosen(records, [block for block in blocks if block in records])
+            current = {block: records[block] for block in blocks if block in records}
             world = replace(world, records={**world.records, step.name: current})
     return plans, world
 

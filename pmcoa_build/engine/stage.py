@@ -91,27 +91,6 @@ class Records:
     own: Mapping[str, Row]
 
 
-class Chosen(Mapping[str, Row]):
-    """Some of the records: a view, because records are decoded when they are asked for."""
-
-    def __init__(self, records: Mapping[str, Row], blocks: Iterable[str]) -> None:
-        self._records, self._blocks = records, dict.fromkeys(blocks)
-
-    def __getitem__(self, block: str) -> Row:
-        if block not in self._blocks:
-            raise KeyError(block)
-        return self._records[block]
-
-    def __contains__(self, block: object) -> bool:
-        return block in self._blocks
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._blocks)
-
-    def __len__(self) -> int:
-        return len(self._blocks)
-
-
 @dataclass(frozen=True)
 class Finish:
     """What `finish` may use: declared tables, the table of the last run, and the heavy columns by key."""

@@ -103,9 +103,7 @@ def text_of(xml: str, kinds: _Kinds = ALL) -> str:
 
 def plain(element: Element | None, kinds: _Kinds = ALL) -> str | None:
     """Text of an element; None without an element or without text."""
-    if element is None:
-        return None
-    return squash(raw_text(element, kinds) if len(element) else element.text or "") or None
+    return None if element is None else squash(raw_text(element, kinds)) or None
 
 
 def raw_text(element: Element, kinds: _Kinds) -> str:
@@ -113,15 +111,11 @@ def raw_text(element: Element, kinds: _Kinds) -> str:
 
     Below the blocks, libxml2 gathers the text of what is inline throughout.
     """
-    for below in element.iterdescendants() if len(element) else ():
-        if kinds[below.tag]:
-            return _in_blocks(element, kinds)
-    return _inline_text(element)
-
-
-def _inline_text(element: Element) -> str:
     if len(element) == 0:
         return element.text or ""
+    for below in element.iterdescendants():
+        if kinds[below.tag]:
+            return _in_blocks(element, kinds)
     text: str = etree.tostring(element, encoding="unicode", method="text", with_tail=False)
     return text
 
