@@ -6,11 +6,11 @@ import html
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from pmcoa_build.figures.synth.imagery import Rng, pick, rng_of
 from pmcoa_build.sample.captions import Caption, compose, plain
 from pmcoa_build.sample.cast import Part
 from pmcoa_build.sample.dialects import DIALECTS
 from pmcoa_build.sample.figures import Page, Panel, choose_page, choose_panels, draw
-from pmcoa_build.sample.imagery import Rng, pick, rng_of
 from pmcoa_build.sample.jats import Figure, Graphic, Manuscript, tag_of
 
 _FIRST = ("Ada", "Bo", "Chidi", "Dana", "Emeka", "Fatima", "Goran", "Hana", "Ines", "Jun", "Kofi", "Lena")

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from pmcoa_build.errors import UsageError
+from pmcoa_build.figures.synth.imagery import Image, rng_of
 from pmcoa_build.ids import figure_ids
 from pmcoa_build.sample.article import caption_text, form_of, not_figure_media, write_article
 from pmcoa_build.sample.cast import Part, cast
 from pmcoa_build.sample.dialects import DIALECTS
-from pmcoa_build.sample.imagery import Image, rng_of
 from pmcoa_build.sample.jats import Figure, Graphic, Manuscript, article_xml, tag_of
 from pmcoa_build.sample.media import document, encode, html_error, near_copy
 

@@ -10,8 +10,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pmcoa_build.figures.synth.imagery import Rng, pick
 from pmcoa_build.sample.figures import Page, Panel
-from pmcoa_build.sample.imagery import Rng, pick
 
 Body = tuple[str, tuple[tuple[str, ...], ...]]
 _DROP = re.compile(r"<tex-math.*?</tex-math>", re.DOTALL)

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pmcoa_build.sample.blots import BLOTS
-from pmcoa_build.sample.clinical import CLINICAL
-from pmcoa_build.sample.imagery import Image, Modality, Rng, pick
+from pmcoa_build.figures.synth.blots import BLOTS
+from pmcoa_build.figures.synth.clinical import CLINICAL
+from pmcoa_build.figures.synth.imagery import Image, Modality, Rng, pick
+from pmcoa_build.figures.synth.microscopy import MICROSCOPY
+from pmcoa_build.figures.synth.plots import PLOTS
+from pmcoa_build.figures.synth.radiology import RADIOLOGY
+from pmcoa_build.figures.synth.text import extent, write
 from pmcoa_build.sample.layout import Box, place
-from pmcoa_build.sample.microscopy import MICROSCOPY
-from pmcoa_build.sample.plots import PLOTS
-from pmcoa_build.sample.radiology import RADIOLOGY
-from pmcoa_build.sample.text import extent, write
 
 MODALITIES: tuple[Modality, ...] = (*RADIOLOGY, *MICROSCOPY, *CLINICAL, *BLOTS, *PLOTS)
 _FINDINGS = tuple(m for m in MODALITIES if m.diagnostic or m.kind == "blot")

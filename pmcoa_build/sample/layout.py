@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pmcoa_build.sample.imagery import Rng
+from pmcoa_build.figures.synth.imagery import Rng
 
 Box = tuple[int, int, int, int]
 _TALLEST = 1200

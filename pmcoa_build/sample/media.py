@@ -6,7 +6,7 @@ import io
 
 import numpy as np
 
-from pmcoa_build.sample.imagery import Image
+from pmcoa_build.figures.synth.imagery import Image
 
 _MODES = {"jpg": "RGB", "png": "RGB", "grey.jpg": "L", "cmyk.jpg": "CMYK", "palette.png": "P"}
 """Everyday JPEG, and the kinds that break careless decoders."""

@@ -5,10 +5,10 @@ import re
 import numpy as np
 import pytest
 
+from pmcoa_build.figures.synth.imagery import Modality, rng_of
 from pmcoa_build.sample.captions import STYLES, compose, plain
 from pmcoa_build.sample.cast import cast
 from pmcoa_build.sample.figures import MODALITIES, choose_page, choose_panels, draw
-from pmcoa_build.sample.imagery import Modality, rng_of
 
 KINDS = {"radiology", "microscopy", "photo", "blot", "render", "plot", "diagram", "table"}
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pmcoa_build.sample.imagery import COUNTS, Attributes, Field, Image, Modality, Rng, grey, noise
-from pmcoa_build.sample.text import write
+from pmcoa_build.figures.synth.imagery import COUNTS, Attributes, Field, Image, Modality, Rng, grey, noise
+from pmcoa_build.figures.synth.text import write
 
 _ORDINALS = {"one": ("lane 1",), "two": ("lane 2",), "three": ("lane 3",), "four": ("lane 4",), "five": ("lane 5",)}
 _PROTEINS = {"one": ("p53", "β-actin"), "two": ("p53", "AKT", "β-actin"), "three": ("p53", "AKT", "ERK", "β-actin")}

@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from pmcoa_build.sample.imagery import Image
+from pmcoa_build.figures.synth.imagery import Image
 
 FACES: dict[str, str] = {
     "sans": "DejaVuSans", "sans-bold": "DejaVuSans-Bold", "serif": "DejaVuSerif", "serif-bold": "DejaVuSerif-Bold",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pmcoa_build.sample.imagery import (
+from pmcoa_build.figures.synth.imagery import (
     COUNTS,
     SIDES,
     Attributes,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pmcoa_build.sample.imagery import COLOURS, COUNTS, Attributes, Image, Modality, Rng, noise, pick
-from pmcoa_build.sample.text import extent, write
+from pmcoa_build.figures.synth.imagery import COLOURS, COUNTS, Attributes, Image, Modality, Rng, noise, pick
+from pmcoa_build.figures.synth.text import extent, write
 
 Frame = tuple[int, int, int, int]
 _INK = (40, 40, 40)
