@@ -2,9 +2,9 @@
 
     python bench/panels.py --shared DIR        (or PMCOA_SHARED=DIR)
 
-DIR holds `groundtruth/panels` (queue.jsonl, gt/) and `score/score.py`. Rows: the whole separation; with the labels that
-the caption really names replaced by none; gutters with the number of labels; the recursive whitespace cut alone.
-`interval` is the 10-90 % range of F1@75 when articles are drawn with replacement (200 times, seeded).
+DIR holds `groundtruth/panels` (queue.jsonl, gt/) and `score/score.py`. Rows: the whole separation, as the command gives
+it; the same without captions; letters and gutters without the network; the network by itself; gutters with the number
+of labels; whitespace alone. `intervals`: 10-90 % range of each score when articles are drawn with replacement.
 Prints one line of JSON: scores, figures/s on one thread, milliseconds a figure by part.
 """
 
@@ -18,7 +18,7 @@ import random
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +26,20 @@ import numpy as np
 
 from pmcoa_build.captions.split import split_caption
 from pmcoa_build.figures import gutters, ink
-from pmcoa_build.figures.boxes import Box
+from pmcoa_build.figures.answers import separate
+from pmcoa_build.figures.boxes import Box, nms
 from pmcoa_build.figures.crops import encode_crop
 from pmcoa_build.figures.decode import decode_image
 from pmcoa_build.figures.detector import Detector, Separation
+from pmcoa_build.figures.glyphs import find_glyphs
+from stages.separate import answer
 
 Figure = dict[str, Any]
+_SAMPLES = 100
 
 
 def read_queue(shared: Path) -> list[Figure]:
-    """Figures with their bytes, caption labels and truth."""
+    """Figures with their bytes, captions and truth."""
     folder = shared / "groundtruth" / "panels"
     figures = []
     for line in (folder / "queue.jsonl").read_text("utf-8").splitlines():
@@ -43,46 +47,48 @@ def read_queue(shared: Path) -> list[Figure]:
         truth = json.loads((folder / "gt" / f"{row['id']}.json").read_text("utf-8"))
         if not truth.get("skip"):
             figures.append({"id": row["id"], "data": (folder / row["image"]).read_bytes(), "truth": truth,
-                            "labels": list(split_caption(row["caption"]).labels)})
+                            "caption": row["caption"]})
     return figures
 
 
-def answer(figure: Figure, rgb: np.ndarray, found: Separation) -> Figure:
-    """A line as the scorer reads it."""
-    return {"id": figure["id"], "width": rgb.shape[1], "height": rgb.shape[0],
-            "panels": [{"box": p.box, "score": p.score, "label": p.label, "kind": p.kind} for p in found.panels],
-            "candidates": [{"box": box, "score": score} for box, score in found.candidates]}
-
-
-def boxes_only(figure: Figure, rgb: np.ndarray, boxes: list[Box] | None) -> Figure:
+def boxes_only(figure: Figure, rgb: np.ndarray, scored: Sequence[tuple[Box, float]]) -> Figure:
     """A baseline's answer: boxes without labels, the page where there are none."""
     height, width = rgb.shape[:2]
-    panels = [{"box": box, "score": 0.5} for box in boxes or [(0, 0, width, height)]]
+    panels = [{"box": box, "score": score} for box, score in scored or [((0, 0, width, height), 0.2)]]
     return {"id": figure["id"], "width": width, "height": height, "panels": panels}
+
+
+def baselines(figure: Figure, rgb: np.ndarray, found: Separation) -> dict[str, Figure]:
+    """Each part alone: letters and gutters without the network, the network without them, gutters, whitespace."""
+    page, labels = ink.read_page(rgb), split_caption(figure["caption"]).labels
+    alone = separate(page, find_glyphs(page.grey), labels)
+    kept = nms([box for box, _ in found.proposals], [score for _, score in found.proposals], 0.4)
+    counted = gutters.exactly(page, len(labels)) if len(labels) > 1 else gutters.unlabelled(page)
+    return {
+        "letters and gutters": {**boxes_only(figure, rgb, []), "panels": [
+            {"box": p.box, "score": p.score, "label": p.label} for p in alone.panels]},
+        "network": boxes_only(figure, rgb, [found.proposals[i] for i in kept if found.proposals[i][1] >= 0.5]),
+        "gutters and count": boxes_only(figure, rgb, [(box, 0.5) for box in counted or []]),
+        "whitespace": boxes_only(figure, rgb, [(box, 0.5) for box in gutters.unlabelled(page) or []]),
+    }
 
 
 def run(figures: list[Figure], detector: Detector) -> tuple[dict[str, list[Figure]], dict[str, float]]:
     """Answers by row, and seconds by part of the whole separation."""
     rows: dict[str, list[Figure]] = defaultdict(list)
     spent: dict[str, float] = defaultdict(float)
-
-    def timed(part: str, work: Callable[[], Any]) -> Any:
-        start = time.perf_counter()
-        result = work()
-        spent[part] += time.perf_counter() - start
-        return result
-
     for figure in figures:
-        rgb = timed("decode", lambda f=figure: decode_image(f["data"]).rgb)
-        found = timed("separate", lambda r=rgb, f=figure: detector.detect(r, labels=f["labels"]))
-        timed("encode", lambda r=rgb, s=found: [encode_crop(r, p.box, max_side=0, quality=92) for p in s.panels])
-        rows["whole"].append(answer(figure, rgb, found))
-        rows["without caption"].append(answer(figure, rgb, detector.detect(rgb)))
-        page = ink.read_page(rgb)
-        count = len(figure["labels"])
-        rows["gutters and count"].append(boxes_only(
-            figure, rgb, gutters.exactly(page, count) if count > 1 else gutters.unlabelled(page)))
-        rows["whitespace"].append(boxes_only(figure, rgb, gutters.leaves(page, max(4, max(rgb.shape) // 100))))
+        start = time.perf_counter()
+        rgb = decode_image(figure["data"]).rgb
+        spent["decode"] += time.perf_counter() - start
+        rows["whole"].append(answer(figure["id"], rgb, figure["caption"], detector, spent))
+        start = time.perf_counter()
+        for panel in rows["whole"][-1]["panels"]:
+            encode_crop(rgb, tuple(panel["box"]), max_side=0, quality=92)
+        spent["encode"] += time.perf_counter() - start
+        rows["without caption"].append(answer(figure["id"], rgb, "", detector, {}))
+        for name, row in baselines(figure, rgb, detector.detect(rgb)).items():
+            rows[name].append(row)
     return rows, spent
 
 
@@ -102,27 +108,24 @@ def scores(module: Any, answers: list[Figure], figures: list[Figure]) -> dict[st
         predicted.write_text("\n".join(json.dumps(row) for row in answers), "utf-8")
         truth.write_text("\n".join(json.dumps(figure["truth"]) for figure in figures), "utf-8")
         found = module.panels(str(predicted), str(truth), False)
-    wanted = ("mAP50", "mAP50:95", "F1@50", "F1@75", "ImageCLEF", "exact", "label", "kind")
+    wanted = ("mAP50", "mAP50:95", "F1@50", "F1@75", "ImageCLEF", "exact", "label", "text-F1", "pair", "kind")
     return {name: round(found[name], 3) for name in wanted}
 
 
-def interval(module: Any, answers: list[Figure], figures: list[Figure]) -> list[float]:
-    """10 and 90 % points of F1@75 over samples of articles."""
+def intervals(module: Any, answers: list[Figure], figures: list[Figure]) -> dict[str, list[float]]:
+    """10 and 90 % points of each score over samples of articles, drawn with replacement."""
     articles: dict[str, list[int]] = defaultdict(list)
     for index, figure in enumerate(figures):
         articles[figure["id"].split("__")[0]].append(index)
-    matched = []
-    for given, figure in zip(answers, figures, strict=True):
-        truth = [[v * s / 100 for v, s in zip(p["box"], (given["width"], given["height"]) * 2, strict=True)]
-                 for p in figure["truth"]["panels"]]
-        boxes = [p["box"] for p in given["panels"]]
-        matched.append((len(module.match(boxes, truth, module.iou, 0.75)), len(boxes) + len(truth)))
-    draw, values = random.Random(0), []
-    for _ in range(200):
+    draw, values = random.Random(0), defaultdict(list)
+    for _ in range(_SAMPLES):
         rows = [i for name in draw.choices(sorted(articles), k=len(articles)) for i in articles[name]]
-        values.append(2 * sum(matched[i][0] for i in rows) / sum(matched[i][1] for i in rows))
-    values.sort()
-    return [round(values[20], 3), round(values[180], 3)]
+        drawn = [(f"{k}", answers[i], figures[i]) for k, i in enumerate(rows)]  # an article may be drawn twice
+        found = scores(module, [{**given, "id": k} for k, given, _ in drawn],
+                       [{"truth": {**figure["truth"], "id": k}} for k, _, figure in drawn])
+        for name, value in found.items():
+            values[name].append(value)
+    return {name: [sorted(row)[_SAMPLES // 10], sorted(row)[-_SAMPLES // 10]] for name, row in values.items()}
 
 
 def main() -> None:
@@ -142,7 +145,7 @@ def main() -> None:
         "bench": "panels", "figures": len(figures), "detector": detector.name,
         "figures_per_s": round(len(figures) / sum(spent.values()), 2),
         "ms_per_figure": {part: round(1000 * seconds / len(figures), 1) for part, seconds in spent.items()},
-        "interval": interval(module, rows["whole"], figures),
+        "intervals": intervals(module, rows["whole"], figures),
         "scores": {name: scores(module, answers, figures) for name, answers in rows.items()},
     }))
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import functools
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from pmcoa_build.captions.align import PanelView, pair
 from pmcoa_build.captions.split import SplitCaption, split_caption
@@ -22,8 +25,9 @@ def _detector() -> Detector:
     return Detector()
 
 
-def separate_figure(line: Row, base: Path) -> Row:
-    """The output line of one input line; its image path is relative to `base`."""
+def separate_figure(line: Row, base: Path, spent: dict[str, float]) -> Row:
+    """The output line of one input line; its image path is relative to `base`. Adds seconds by part to `spent`."""
+    start = time.perf_counter()
     try:
         data = (base / line["image"]).read_bytes()
     except OSError as error:
@@ -32,12 +36,19 @@ def separate_figure(line: Row, base: Path) -> Row:
         rgb = decode_image(data).rgb
     except UnitLost as error:
         return {"id": line["id"], "error": str(error)}
-    caption = line.get("caption") or ""
+    spent["decode"] = spent.get("decode", 0.0) + time.perf_counter() - start
+    return answer(line["id"], rgb, line.get("caption") or "", _detector(), spent)
+
+
+def answer(name: str, rgb: np.ndarray, caption: str, detector: Detector, spent: dict[str, float]) -> Row:
+    """The output line of one figure (uint8, H x W x 3)."""
     split = split_caption(caption)
-    found = _detector().detect(rgb, labels=split.labels)
+    found = detector.detect(rgb, labels=split.labels)
+    for part, seconds in found.seconds.items():
+        spent[part] = spent.get(part, 0.0) + seconds
     height, width = rgb.shape[:2]
     return {
-        "id": line["id"], "width": width, "height": height, "panels": _panels(found, split, caption, width, height),
+        "id": name, "width": width, "height": height, "panels": _panels(found, split, caption, width, height),
         "candidates": [{"box": list(box), "score": round(score, 4)} for box, score in found.candidates],
         "preamble": split.preamble, "tail": split.tail,
     }
@@ -49,8 +60,8 @@ def _panels(found: Separation, split: SplitCaption, caption: str, width: int, he
     return [
         {
             "box": list(panel.box), "score": round(panel.score, 4), "label": made.label or panel.label,
-            "label_score": panel.label_score, "kind": panel.kind, "subcaption": made.subcaption, "method": made.method,
-            "confidence": round(made.confidence, 4),
+            "label_score": panel.label_score, "kind": panel.kind, "source": panel.source,
+            "subcaption": made.subcaption, "method": made.method, "confidence": round(made.confidence, 4),
         }
         for panel, made in zip(found.panels, paired, strict=True)
     ]

@@ -209,7 +209,7 @@ def test_a_network_is_the_source_where_letters_are_silent(tmp_path: Path) -> Non
     onnx = pytest.importorskip("onnx")
     from onnx import TensorProto, helper, numpy_helper
 
-    rows = np.array([[16, 32, 28, 60, 0.9], [48, 32, 28, 60, 0.7]], np.float32)
+    rows = np.array([[18, 32, 24, 52, 0.9], [46, 32, 24, 52, 0.7]], np.float32)
     zero = numpy_helper.from_array(np.zeros(1, np.float32), "zero")
     answer = numpy_helper.from_array(rows.T[None], "answer")
     nodes = [helper.make_node("ReduceSum", ["images"], ["sum"], keepdims=0),
@@ -222,7 +222,8 @@ def test_a_network_is_the_source_where_letters_are_silent(tmp_path: Path) -> Non
     seamless = np.asarray(texture(np.random.default_rng(3), 640, 640, 60, 200))
     detector = Detector(str(path))
     found = detector.detect(seamless)
-    assert [p.box for p in found.panels] == [(20, 20, 300, 620), (340, 20, 620, 620)]
+    assert [p.box for p in found.panels] == [(60, 60, 300, 580), (340, 60, 580, 580)]
+    assert {p.source for p in found.panels} == {"network"}
     assert [p.score for p in found.panels] == pytest.approx([0.9, 0.7])
     assert detector.name.startswith("two+")
     assert detector.fingerprint != DETECTOR.fingerprint

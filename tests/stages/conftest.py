@@ -37,7 +37,7 @@ class StubDetector:
         count = max(1, len(labels))
         panels = [
             Panel((width * i // count, 0, width * (i + 1) // count, height), 0.5, labels[i] if labels else None,
-                  0.9 if labels else None, "radiology", 0.5)
+                  0.9 if labels else None, "radiology", 0.5, "network")
             for i in range(count)
         ]
         return Separation(panels, [(panel.box, panel.score) for panel in panels])

@@ -46,7 +46,7 @@ def test_separate_goes_on_after_images_that_cannot_be_read(tmp_path: Path) -> No
     none, bad, good = _lines(tmp_path / "out.jsonl")
     assert "error" in none and "image-not-image" in bad["error"]
     assert [panel["subcaption"] for panel in good["panels"]] == ["Left.", "Right."]
-    keys = {"box", "score", "label", "label_score", "kind", "subcaption", "method", "confidence"}
+    keys = {"box", "score", "label", "label_score", "kind", "source", "subcaption", "method", "confidence"}
     assert set(good["panels"][0]) == keys
     for panel in good["panels"]:
         x0, y0, x1, y1 = panel["box"]

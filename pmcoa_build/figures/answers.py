@@ -1,0 +1,225 @@
+"""Every way to separate a page, judged by one measure: by its letters, by the network, by its gutters, or not at all.
+
+A letter says which panel it names and where that panel starts; gutters and seams give edges exact to the pixel; the
+network has seen what panels look like; the caption says which labels there are. Each makes answers of its own. An
+answer is worth the log-odds of its letters, less what its cuts cross, plus how well the network agrees with its boxes,
+less what it misses of the labels that the caption names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from pmcoa_build.figures import edges, gutters, ink, letters, partition
+from pmcoa_build.figures.boxes import Box, area, intersection, iou, nms, shrink_to_ink, union
+from pmcoa_build.figures.glyphs import Glyphs
+from pmcoa_build.figures.network import Candidate
+
+_PER_SIDE, _WORST = 10.0, 4.0
+"""What crossed ink takes from a set of letters' log-odds: per longest side of the page, and at most."""
+_DOUBT = 0.5
+"""Log-odds that cuts may cost where no caption vouches for the letters."""
+_FREE = 0.02
+"""Crossed ink, per longest side of the page, that makes no doubt."""
+_AGREE = 8.0
+"""Log-odds between an answer that the network confirms box by box and one of which it sees nothing."""
+_SURE, _OVERLAP = 0.5, 0.4
+"""Score of a network's box that counts by itself, and the most that two such boxes overlap."""
+_SECOND_WAY = 1.0
+"""Log-odds by which the page cut around letters is believed before the network's boxes with the same letters."""
+_COUNT = 1.0
+"""Log-odds for each panel more or fewer than the caption names."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A panel before its kind is known: box in pixels of the page, scores 0 to 1."""
+
+    box: Box
+    score: float
+    label: str | None = None
+    label_score: float | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`panels` of a page, `source`: what found them (letters, network, gutters, whole), `worth` in log-odds."""
+
+    source: str
+    panels: list[Found]
+    worth: float
+
+
+def agreement(boxes: Sequence[Box], proposals: Sequence[Candidate]) -> float:
+    """How far the network confirms the boxes, 0 to 1: a soft F1 in which a hit counts its score and its IoU above 0.5.
+
+    Each proposal confirms at most one box. 0 without proposals.
+    """
+    pairs = sorted(((score * (2 * shared - 1), i, k) for i, box in enumerate(boxes)
+                    for k, (other, score) in enumerate(proposals) if (shared := iou(box, other)) > 0.5), reverse=True)
+    confirmed, used, hits = set[int](), set[int](), 0.0
+    for value, i, k in pairs:
+        if i not in confirmed and k not in used:
+            confirmed.add(i)
+            used.add(k)
+            hits += value
+    return 2 * hits / (len(boxes) + sum(score for _, score in proposals)) if proposals else 0.0
+
+
+def separate(page: ink.Page, glyphs: Glyphs, labels: Sequence[str], proposals: Sequence[Candidate] = ()) -> Answer:
+    """The best answer for a page. `labels`: those that the caption names; `proposals`: a network's scored boxes.
+
+    A page in which nothing is found is one panel of source "whole", least sure where the caption names several.
+    """
+    sets = [pair for pair in letters.find_letters(page, glyphs, labels) if len(pair[1]) >= 2]
+    answers = [*_of_letters(page, sets, labels), *_of_letters_and_network(sets, page, proposals),
+               *_of_network(page, labels, proposals), *_of_gutters(page, labels)]
+    if not answers:
+        whole = page.shrunk(page.box) or page.box
+        answers = [Answer("whole", [Found(whole, 0.2 if len(labels) > 1 else 0.5)], 0.0)]
+    best = max(answers, key=lambda answer: _judged(answer, labels, proposals))
+    return replace(best, panels=[_seconded(f, proposals) for f in best.panels])
+
+
+def _judged(answer: Answer, labels: Sequence[str], proposals: Sequence[Candidate]) -> float:
+    """Worth of an answer with what the network and the caption say about it, in log-odds."""
+    counted = _COUNT * abs(len(answer.panels) - len(labels)) if len(labels) > 1 else 0.0
+    return answer.worth - min(counted, _WORST) + _AGREE * agreement([f.box for f in answer.panels], proposals)
+
+
+def _of_letters(page: ink.Page, sets: Sequence[tuple[float, list[letters.Letter]]],
+                labels: Sequence[str]) -> list[Answer]:
+    """One answer for each set of letters, the page cut around them."""
+    out = []
+    for score, read in sets:
+        worth, panels = _weighed(page, score, read, labels)
+        if labels or worth >= score - _DOUBT:  # else stray letters of a flow chart or a table
+            out.append(Answer("letters", panels, worth))
+    return out
+
+
+def _of_network(page: ink.Page, labels: Sequence[str], proposals: Sequence[Candidate]) -> list[Answer]:
+    """The network's sure boxes, and as many as the caption names labels; edges moved to gutters and seams."""
+    boxes, scores = [box for box, _ in proposals], [score for _, score in proposals]
+    kept = nms(boxes, scores, _OVERLAP)
+    sure = [i for i in kept if scores[i] >= _SURE]
+    sets = {tuple(sure), tuple(kept[: len(labels)])} if len(labels) > 1 else {tuple(sure)}
+    return [Answer("network", [Found(edges.snapped(page, boxes[i]), scores[i]) for i in rows], 0.0)
+            for rows in sorted(sets) if rows]
+
+
+def _of_letters_and_network(sets: Sequence[tuple[float, list[letters.Letter]]], page: ink.Page,
+                            proposals: Sequence[Candidate]) -> list[Answer]:
+    """For each set of letters that go one to one with the network's best boxes: those boxes, their letters included."""
+    out = []
+    kept = nms([box for box, _ in proposals], [score for _, score in proposals], _OVERLAP)
+    for score, read in sets:
+        owners = _owners([f.box for f in read], [f.em for f in read], [proposals[i][0] for i in kept[: len(read)]])
+        if owners is not None:
+            chosen = [proposals[kept[k]] for k in owners]
+            panels = [Found(union([edges.snapped(page, box), f.box]), 0.6 * sure + 0.4 * f.score, f.label, f.score)
+                      for f, (box, sure) in zip(read, chosen, strict=True)]
+            out.append(Answer("letters", panels, score - _SECOND_WAY))
+    return out
+
+
+def _owners(anchors: Sequence[Box], ems: Sequence[float], boxes: Sequence[Box]) -> list[int] | None:
+    """Index of the box of each letter, in it or at most two cap heights away; None unless they go one to one."""
+    found = []
+    for anchor, em in zip(anchors, ems, strict=True):
+        x, y = (anchor[0] + anchor[2]) / 2, (anchor[1] + anchor[3]) / 2
+        away = [np.hypot(max(x0 - x, x - x1, 0), max(y0 - y, y - y1, 0)) for x0, y0, x1, y1 in boxes]
+        nearest = int(np.argmin(away)) if away else 0
+        if not away or away[nearest] > 2 * em:
+            return None
+        found.append(nearest)
+    return found if len(set(found)) == len(found) == len(boxes) else None
+
+
+def _of_gutters(page: ink.Page, labels: Sequence[str]) -> list[Answer]:
+    """Panels by gutters and seams alone: as many as the caption names, else what the page falls into; [] for one."""
+    printed = [label for label in labels if len(label) < 4]  # not "left", "bottom right"
+    if len(printed) > 1:
+        ways = (gutters.seamed, gutters.exactly) if page.dark else (gutters.exactly, gutters.seamed)
+        boxes = ways[0](page, len(printed)) or ways[1](page, len(printed))
+    else:
+        boxes = gutters.unlabelled(page) or (gutters.exactly(page, len(labels)) if len(labels) > 1 else None)
+    return [Answer("gutters", [Found(box, 0.5) for box in boxes], 0.0)] if boxes else []
+
+
+def _seconded(found: Found, proposals: Sequence[Candidate]) -> Found:
+    """A panel whose score also counts what the network says about its box; unchanged without a network."""
+    if not proposals:
+        return found
+    seen = max(iou(found.box, box) * score for box, score in proposals)
+    return replace(found, score=0.7 * found.score + 0.3 * seen)
+
+
+def _weighed(page: ink.Page, score: float, read: list[letters.Letter],
+             labels: Sequence[str]) -> tuple[float, list[Found]]:
+    """(worth in log-odds, panels) of one set of letters: doubtful ones that cut badly go, missing ones are guessed."""
+    side = max(page.grey.shape)
+    cost, panels = by_letters(page, read)
+    while len(read) > 2 and cost > _FREE * side:
+        fewer = letters.without_weakest(read)
+        less, others = by_letters(page, fewer)
+        if len(fewer) == len(read) or less > 0.5 * cost:
+            break
+        read, cost, panels = fewer, less, others
+    worth = score - min(_PER_SIDE * cost / side, _WORST)
+    guesses = letters.guess_missing(read, labels)
+    if guesses:
+        more, others = by_letters(page, [*read, *guesses])
+        if more - cost <= _FREE * side and len(others) == len(read) + len(guesses):
+            return worth + len(guesses), others
+    return worth, panels
+
+
+def by_letters(page: ink.Page, read: Sequence[letters.Letter]) -> tuple[float, list[Found]]:
+    """(cost of the cuts in ink pixels, one panel a letter). Letters stand above or in their panels, else below."""
+    ems = [f.em for f in read]
+    anchors = [letters.with_bracket(page, f) for f in read]
+    cost, parts = partition.divide(page, anchors, ems)
+    corners: dict[int, Box] = {}
+    if cost > _FREE * max(page.grey.shape):
+        upside_down = [_mirrored(box, page) for box in anchors]
+        other, turned = partition.divide(ink.flipped(page), upside_down, ems)
+        if other < 0.5 * cost:
+            cost, parts = other, {index: _mirrored(part, page) for index, part in turned.items()}
+        else:
+            corners = partition.wrapped(page, anchors, ems, parts)
+    if page.dark:
+        parts = _without_void(page, parts)
+    out = []
+    for index, whole in sorted(parts.items()):
+        part = whole
+        for owner, corner in corners.items():
+            if owner != index and intersection(corner, part) == area(corner):
+                part = (part[0], corner[3], part[2], part[3])
+        box = page.shrunk(part)
+        if box is not None:
+            box = union([box, corners[index]]) if index in corners else box
+            out.append(Found(box, 0.6 + 0.4 * read[index].score, read[index].label, read[index].score))
+    return cost, out
+
+
+def _without_void(page: ink.Page, parts: dict[int, Box]) -> dict[int, Box]:
+    """Parts of a dark page without the empty places of an unfinished row: of median size where no ink is lost."""
+    width = int(np.median([x1 - x0 for x0, _, x1, _ in parts.values()]))
+    height = int(np.median([y1 - y0 for _, y0, _, y1 in parts.values()]))
+    out = {}
+    for index, (x0, y0, x1, y1) in parts.items():
+        content = shrink_to_ink(page.ink, (x0, y0, x1, y1)) or (x0, y0, x1, y1)
+        right = max(content[2], x0 + width) if x1 - x0 > 1.4 * width else x1
+        bottom = max(content[3], y0 + height) if y1 - y0 > 1.4 * height else y1
+        out[index] = (x0, y0, min(x1, right), min(y1, bottom))
+    return out
+
+
+def _mirrored(box: Box, page: ink.Page) -> Box:
+    """The box on the page upside down."""
+    height = page.grey.shape[0]
+    return (box[0], height - box[3], box[2], height - box[1])

@@ -1,0 +1,55 @@
+"""How answers are weighed against each other."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pmcoa_build.figures.answers import agreement, separate
+from pmcoa_build.figures.glyphs import Glyphs
+from pmcoa_build.figures.ink import read_page
+
+LEFT, RIGHT, BOTH = (0, 0, 100, 100), (100, 0, 200, 100), (0, 0, 200, 100)
+NONE = Glyphs(np.zeros((0, 4), int), np.zeros(0, bool), np.zeros((0, 63)), np.zeros(0))
+
+
+@pytest.mark.parametrize(("boxes", "proposals", "least", "most"), [
+    ([LEFT, RIGHT], [(LEFT, 1.0), (RIGHT, 1.0)], 1.0, 1.0),
+    ([LEFT, RIGHT], [(LEFT, 0.5), (RIGHT, 0.5)], 0.6, 0.7),
+    ([LEFT, RIGHT], [(LEFT, 1.0)], 0.6, 0.7),
+    ([BOTH], [(LEFT, 1.0), (RIGHT, 1.0)], 0.0, 0.0),
+    ([LEFT], [(LEFT, 1.0), (LEFT, 1.0)], 0.6, 0.7),
+    ([LEFT, RIGHT], [], 0.0, 0.0),
+])
+def test_agreement(boxes: list[tuple[int, int, int, int]], proposals: list[tuple[tuple[int, int, int, int], float]],
+                   least: float, most: float) -> None:
+    assert least <= agreement(boxes, proposals) <= most
+
+
+def pair_of_pictures() -> np.ndarray:
+    """Two noisy pictures with a white gutter."""
+    rgb = np.full((200, 420, 3), 255, np.uint8)
+    rng = np.random.default_rng(0)
+    for left in (10, 220):
+        rgb[10:190, left : left + 190] = rng.integers(40, 90, (180, 190, 1))
+    return rgb
+
+
+def test_the_network_decides_whether_a_gutter_parts_panels() -> None:
+    page = read_page(pair_of_pictures())
+    one = separate(page, NONE, (), [((12, 8, 408, 192), 0.9)])
+    two = separate(page, NONE, (), [((12, 8, 198, 192), 0.9), ((222, 8, 408, 192), 0.9)])
+    assert [f.box for f in one.panels] == [(10, 10, 410, 190)]
+    assert sorted(f.box for f in two.panels) == [(10, 10, 200, 190), (220, 10, 410, 190)]
+
+
+def test_the_caption_s_number_of_labels_counts() -> None:
+    page = read_page(pair_of_pictures())
+    unsure = [((12, 8, 408, 192), 0.55), ((12, 8, 198, 192), 0.45), ((222, 8, 408, 192), 0.45)]
+    assert len(separate(page, NONE, ("A", "B"), unsure).panels) == 2
+
+
+def test_a_page_without_anything_is_whole() -> None:
+    answer = separate(read_page(np.full((50, 60, 3), 255, np.uint8)), NONE, ("A", "B"))
+    assert (answer.source, [f.box for f in answer.panels]) == ("whole", [(0, 0, 60, 50)])
+    assert answer.panels[0].score <= 0.2
