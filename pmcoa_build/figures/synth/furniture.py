@@ -125,5 +125,5 @@ def draw_arrows(sheet: Sheet, rng: Rng, found: Arrangement, origin: tuple[int, i
     for a, b in pairwise(boxes):
         if 0 <= b[0] - a[2] <= 2 * gap and min(a[3], b[3]) - max(a[1], b[1]) > gap:
             y = origin[1] + (max(a[1], b[1]) + min(a[3], b[3])) // 2
-            ends = (origin[0] + a[2] + 2, y), (origin[0] + b[0] - 2, y)
+            ends = (origin[0] + a[2] + thick, y), (origin[0] + b[0] - 1 - thick, y)
             cv2.arrowedLine(sheet.image, *ends, colour, thick, cv2.LINE_AA, tipLength=0.4)

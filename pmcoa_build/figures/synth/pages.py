@@ -94,8 +94,8 @@ def _gaps(rng: Rng, theme: str, width: int) -> Gaps:
     if line:
         gap = int(pick(rng, (0, 0, 1, 2, 3, 4)))
         return gap, gap
-    typical = {"pictures": 0.012, "drawings": 0.022, "mixed": 0.022}[theme]
-    across = float(np.clip(typical * np.exp(rng.normal(0, 0.7)), 0.003, 0.09)) * width
+    typical = {"pictures": 0.01, "drawings": 0.016, "mixed": 0.018}[theme]
+    across = float(np.clip(typical * np.exp(rng.normal(0, 0.9)), 0.003, 0.1)) * width
     return round(across), max(2, round(across * rng.uniform(0.6, 1.8)))
 
 

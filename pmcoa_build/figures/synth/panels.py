@@ -190,13 +190,14 @@ def _zoom(place: Place, rng: Rng, box: Box, kind: str) -> Content | None:
     x, y = first[0] + int(rng.integers(0, wide * 2)), first[1] + int(rng.integers(0, tall * 2))
     part = place.sheet.image[y : y + tall, x : x + wide].copy()
     larger = cover(part, second[2] - second[0], second[3] - second[1])
-    colour = pick(rng, ((255, 255, 255), (255, 220, 0), (220, 30, 30), (0, 0, 0)))
-    cv2.rectangle(place.sheet.image, (x, y), (x + wide, y + tall), colour, 1)
+    colour = pick(rng, ((255, 255, 255), (255, 220, 0), (220, 30, 30)) if part.mean() < 150 else ((0, 0, 0), (180, 0, 0)))
+    cv2.rectangle(place.sheet.image, (x, y), (x + wide - 1, y + tall - 1), colour, 1)
+    framed = (x, y, x + wide, y + tall)
     if inset:
         larger[[0, -1]] = larger[:, [0, -1]] = colour
         place.sheet.image[second[1] : second[3], second[0] : second[2]] = larger
-        return _joined([piece], [second])
-    return _joined([piece, (paste(place.sheet, larger, second[:2], place.ground), kind)], [])
+        return _joined([piece], [framed, second])
+    return _joined([piece, (paste(place.sheet, larger, second[:2], place.ground), kind)], [framed])
 
 
 _Way = Callable[[Place, Rng, Box, str], Content | None]
