@@ -190,7 +190,8 @@ def _zoom(place: Place, rng: Rng, box: Box, kind: str) -> Content | None:
     x, y = first[0] + int(rng.integers(0, wide * 2)), first[1] + int(rng.integers(0, tall * 2))
     part = place.sheet.image[y : y + tall, x : x + wide].copy()
     larger = cover(part, second[2] - second[0], second[3] - second[1])
-    colour = pick(rng, ((255, 255, 255), (255, 220, 0), (220, 30, 30)) if part.mean() < 150 else ((0, 0, 0), (180, 0, 0)))
+    pale = part.mean() > 150
+    colour = pick(rng, ((0, 0, 0), (180, 0, 0)) if pale else ((255, 255, 255), (255, 220, 0), (220, 30, 30)))
     cv2.rectangle(place.sheet.image, (x, y), (x + wide - 1, y + tall - 1), colour, 1)
     framed = (x, y, x + wide, y + tall)
     if inset:
