@@ -1,0 +1,214 @@
+"""What stands under one letter: a picture, a drawing, or several of them with gaps, names and headings between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from pmcoa_build.figures.boxes import Box, area, union
+from pmcoa_build.figures.kinds import IMAGES
+from pmcoa_build.figures.synth.imagery import Colour, Image, Rng, pick
+from pmcoa_build.figures.synth.labels import words
+from pmcoa_build.figures.synth.layout import LEAST, shares, split_box
+from pmcoa_build.figures.synth.paper import Sheet, Source, contain, cover, paste, put
+from pmcoa_build.figures.synth.text import extent, write
+
+
+class Content(NamedTuple):
+    """The ink that a panel's content left, without its letter, and the kind of its largest piece."""
+
+    box: Box
+    kind: str
+
+
+class Place(NamedTuple):
+    """Where content is drawn, and on what."""
+
+    sheet: Sheet
+    source: Source
+    ground: Colour
+    gap: int
+
+
+def fill(place: Place, rng: Rng, box: Box, kind: str, simple: bool) -> Content | None:
+    """Draw the content of one panel into a box, in place; None where it left no ink.
+
+    `simple`: one picture or drawing alone, as in figures without letters.
+    """
+    width, height = box[2] - box[0], box[3] - box[1]
+    roomy = min(width, height) > 2.2 * LEAST and max(width, height) > 4 * LEAST
+    if simple or not roomy:
+        return _one(place, rng, box, kind)
+    ways = _WAYS.get(kind, _WAYS["diagram"])
+    weights = np.array([weight for weight, _ in ways])
+    return ways[int(rng.choice(len(ways), p=weights / weights.sum()))][1](place, rng, box, kind)
+
+
+def mark(image: Image, rng: Rng, box: Box, bar: bool) -> None:
+    """Draw what stands on pictures and is no panel label: a scale bar, arrows, asterisks, letters; in place."""
+    import cv2
+
+    x0, y0, x1, y1 = box
+    width, height = x1 - x0, y1 - y0
+    if min(width, height) < LEAST:
+        return
+    pale = image[y0:y1:4, x0:x1:4].mean() > 140
+    colour = pick(rng, ((0, 0, 0), (200, 0, 0)) if pale else ((255, 255, 255), (255, 255, 255), (255, 230, 0)))
+    unit = max(2, min(width, height) // 60)
+    if bar:
+        length, thick = round(width * rng.uniform(0.1, 0.25)), unit
+        x, y = x1 - length - 4 * unit, y1 - 4 * unit
+        cv2.rectangle(image, (x, y - thick), (x + length, y), colour, -1)
+        if rng.random() < 0.4:
+            size = max(7, height // 16)
+            said = pick(rng, ("50 µm", "20 µm", "1 cm", "100 nm"))
+            write(image, said, (x, y - 2 * unit - size), size=size, colour=colour)
+    for _ in range(int(rng.integers(0, 4))):
+        x, y = round(x0 + width * rng.uniform(0.2, 0.8)), round(y0 + height * rng.uniform(0.2, 0.8))
+        if rng.random() < 0.6:
+            dx, dy = round(width * rng.uniform(-0.1, 0.1)), round(height * rng.uniform(-0.1, 0.1))
+            cv2.arrowedLine(image, (x, y), (x + dx, y + dy), colour, unit, cv2.LINE_AA, tipLength=0.4)
+        else:
+            size = max(8, round(height * rng.uniform(0.04, 0.1)))
+            write(image, pick(rng, ("*", "**", "N", "T", "M", "V", "a", "R", "L")), (x, y), size=size, colour=colour)
+
+
+def _one(place: Place, rng: Rng, box: Box, kind: str) -> Content | None:
+    ink, kind = put(place.sheet, rng, place.source, box, kind, place.ground)
+    return None if ink is None else Content(ink, kind)
+
+
+def _joined(pieces: list[tuple[Box | None, str]], texts: list[Box]) -> Content | None:
+    """The content made of some pieces and the words round them."""
+    inked = [(box, kind) for box, kind in pieces if box is not None]
+    if not inked:
+        return None
+    kind = max(inked, key=lambda piece: area(piece[0]))[1]
+    return Content(union([box for box, _ in inked] + [box for box in texts if area(box) > 0]), kind)
+
+
+def _inner_gap(rng: Rng, place: Place) -> int:
+    """Gaps under one letter are as often wider than those between letters as narrower."""
+    return round(float(pick(rng, (1, 2, 3, place.gap * 0.5, place.gap, place.gap * 1.3, rng.uniform(2, 16)))))
+
+
+def _tiles(place: Place, rng: Rng, box: Box, kind: str) -> Content | None:
+    """Rows and columns of like pictures or plots, often with headings above and names beside."""
+    width, height = box[2] - box[0], box[3] - box[1]
+    gap, size = _inner_gap(rng, place), int(np.clip(min(width, height) // 16, 9, 16))
+    headed, named = rng.random() < 0.4, rng.random() < 0.35
+    left, top = (size + 5 if named else 0), (size + 5 if headed else 0)
+    most_across, most_down = max((width - left) // (LEAST + gap), 1), max((height - top) // (LEAST + gap), 1)
+    ratio = width / height
+    across = min(most_across, max(1, round(ratio * rng.uniform(0.7, 2.2))), 7)
+    down = min(most_down, max(1, round(across / ratio * rng.uniform(0.7, 1.4))), 6)
+    columns = shares(rng, width - left, across, gap, 0.0)
+    rows = shares(rng, height - top, down, gap, 0.0)
+    pieces, texts = _tiled(place, rng, [(box[0] + left + a, box[1] + top + c, box[0] + left + b, box[1] + top + d)
+                                        for c, d in rows for a, b in columns], kind), []
+    colour = (0, 0, 0) if sum(place.ground) > 380 else (255, 255, 255)
+    for a, b in columns if headed else ():
+        said = words(rng, "sans", size, b - a)
+        x = box[0] + left + (a + b - extent(said, "sans", size)[2]) // 2
+        texts.append(write(place.sheet.image, said, (x, box[1]), size=size, colour=colour))
+    for c, d in rows if named else ():
+        said = words(rng, "sans", size, d - c)
+        y = box[1] + top + (c + d - extent(said, "sans", size)[2]) // 2
+        texts.append(write(place.sheet.image, said, (box[0], y), size=size, colour=colour, upright=True))
+    return _joined(pieces, texts)
+
+
+def _tiled(place: Place, rng: Rng, boxes: list[Box], kind: str) -> list[tuple[Box | None, str]]:
+    """Like content in each box; few pictures, turned over and shifted, serve for many."""
+    aspect = (boxes[0][2] - boxes[0][0]) / max(boxes[0][3] - boxes[0][1], 1)
+    taken = [place.source.take(rng, kind, aspect) for _ in range(min(len(boxes), 3))]
+    pieces: list[tuple[Box | None, str]] = []
+    for index, (x0, y0, x1, y1) in enumerate(boxes):
+        picture, found = taken[index % len(taken)]
+        if found in IMAGES and index >= len(taken):
+            picture = picture[:: int(pick(rng, (1, -1))), :: int(pick(rng, (1, -1)))]
+        fitted = (cover if found in IMAGES else contain)(picture, x1 - x0, y1 - y0)
+        pieces.append((paste(place.sheet, fitted, (x0, y0), place.ground), found))
+    return pieces
+
+
+def _mixed(place: Place, rng: Rng, box: Box, kind: str) -> Content | None:
+    """A picture beside its chart, or several things of unlike sizes."""
+    gap = _inner_gap(rng, place)
+    boxes = split_box(rng, box, int(pick(rng, (2, 2, 3, 4))), (gap, gap))
+    kinds = [kind, *(str(pick(rng, (kind, "plot", "plot", "microscopy"))) for _ in boxes[1:])]
+    pieces = [put(place.sheet, rng, place.source, part, each, place.ground)
+              for part, each in zip(boxes, kinds, strict=True)]
+    return _joined(pieces, [])
+
+
+def _strips(place: Place, rng: Rng, box: Box, kind: str) -> Content | None:
+    """Blot strips below each other with their names at one side, lane names above."""
+    width, height = box[2] - box[0], box[3] - box[1]
+    count = max(1, min(height // 30, int(rng.integers(2, 8))))
+    size = int(np.clip(height // count // 3, 9, 14))
+    margin, top, at_left = min(width // 4, 6 * size), (2 * size if rng.random() < 0.6 else 0), rng.random() < 0.5
+    x0 = box[0] + (margin if at_left else 0)
+    x1 = x0 + width - margin
+    pieces, texts = [], []
+    for a, b in shares(rng, height - top, count, max(2, height // 60), 0.25):
+        y0, y1 = box[1] + top + a, box[1] + top + b
+        strip, found = place.source.take(rng, kind, (x1 - x0) / (y1 - y0))
+        strip = cover(strip, x1 - x0, y1 - y0)
+        strip[[0, -1]] = strip[:, [0, -1]] = 40
+        pieces.append((paste(place.sheet, strip, (x0, y0), place.ground), found))
+        said = str(pick(rng, ("p53", "β-actin", "GAPDH", "ERK1/2", "p-AKT", "LC3-II", "HSP90", "Myc", "Tubulin")))
+        wide = extent(said, "sans", size)[2]
+        if wide < margin - 4:
+            x = x0 - 4 - wide if at_left else x1 + 4
+            texts.append(write(place.sheet.image, said, (x, (y0 + y1 - size) // 2), size=size))
+    lanes = int(rng.integers(2, 9))
+    for lane in range(lanes if top else 0):
+        said, x = str(pick(rng, ("+", "-", "WT", "KO", str(lane + 1)))), x0 + round((lane + 0.4) * (x1 - x0) / lanes)
+        if extent(said, "sans", size)[2] < (x1 - x0) // lanes:
+            texts.append(write(place.sheet.image, said, (x, box[1]), size=size))
+    return _joined(pieces, texts)
+
+
+def _zoom(place: Place, rng: Rng, box: Box, kind: str) -> Content | None:
+    """A picture, and a part of it enlarged beside it or in its corner."""
+    import cv2
+
+    x0, y0, x1, y1 = box
+    width, height, gap = x1 - x0, y1 - y0, max(1, _inner_gap(rng, place))
+    inset = rng.random() < 0.4
+    if inset:
+        first, second = box, (x1 - width // 3, y1 - height // 3, x1, y1)
+    elif width > height:
+        first, second = (x0, y0, x0 + (width - gap) // 2, y1), (x0 + (width - gap) // 2 + gap, y0, x1, y1)
+    else:
+        first, second = (x0, y0, x1, y0 + (height - gap) // 2), (x0, y0 + (height - gap) // 2 + gap, x1, y1)
+    piece = put(place.sheet, rng, place.source, first, kind, place.ground)
+    wide, tall = (first[2] - first[0]) // 4, (first[3] - first[1]) // 4
+    x, y = first[0] + int(rng.integers(0, wide * 2)), first[1] + int(rng.integers(0, tall * 2))
+    part = place.sheet.image[y : y + tall, x : x + wide].copy()
+    larger = cover(part, second[2] - second[0], second[3] - second[1])
+    pale = part.mean() > 150
+    colour = pick(rng, ((0, 0, 0), (180, 0, 0)) if pale else ((255, 255, 255), (255, 220, 0), (220, 30, 30)))
+    cv2.rectangle(place.sheet.image, (x, y), (x + wide - 1, y + tall - 1), colour, 1)
+    framed = (x, y, x + wide, y + tall)
+    if inset:
+        larger[[0, -1]] = larger[:, [0, -1]] = colour
+        place.sheet.image[second[1] : second[3], second[0] : second[2]] = larger
+        return _joined([piece], [framed, second])
+    return _joined([piece, (paste(place.sheet, larger, second[:2], place.ground), kind)], [framed])
+
+
+_Way = Callable[[Place, Rng, Box, str], Content | None]
+_WAYS: dict[str, tuple[tuple[float, _Way], ...]] = {
+    "radiology": ((0.74, _one), (0.2, _tiles), (0.06, _zoom)),
+    "microscopy": ((0.5, _one), (0.32, _tiles), (0.1, _zoom), (0.08, _mixed)),
+    "photo": ((0.78, _one), (0.16, _tiles), (0.06, _zoom)),
+    "render": ((0.8, _one), (0.16, _tiles), (0.04, _mixed)),
+    "blot": ((0.3, _one), (0.55, _strips), (0.15, _mixed)),
+    "plot": ((0.72, _one), (0.2, _tiles), (0.08, _mixed)),
+    "diagram": ((0.86, _one), (0.1, _mixed), (0.04, _tiles)),
+}
+"""How panels of a kind are made up, with weights; other kinds as diagrams."""
