@@ -59,6 +59,11 @@ TITLES = ("Control", "Spleen", "Liver", "Lung", "Day 14", "HeLa", "A549", "Males
           "CD4+ T cells", "Placebo", "Training set", "Validation", "Cortex", "Hippocampus", "Stage III", "n = 24",
           "miR-21")
 
+TERMS = ("immune response", "cell cycle", "apoptotic process", "RNA processing", "signal transduction", "cell adhesion",
+         "protein folding", "lipid metabolism", "DNA repair", "angiogenesis", "oxidative phosphorylation",
+         "translation",
+         "response to hypoxia", "MAPK signaling pathway", "ECM-receptor interaction", "spliceosome", "chemotaxis")
+
 
 @dataclass(frozen=True)
 class Style:
@@ -148,7 +153,8 @@ def canvas(rng: Rng, width: int, height: int, fill: Callable[[Any, Rng, Style], 
     size = float(np.clip(small * rng.uniform(0.032, 0.065), 5.5, 17))
     line = float(pick(rng, (0.6, 0.8, 1, 1, 1.3, 1.8))) * (0.7 + small / 900)
     with matplotlib.rc_context(_settings(rng, size, line, bool(rng.random() < 0.2))):
-        figure = Figure(figsize=(width / 72, height / 72), dpi=72, layout=ConstrainedLayoutEngine(w_pad=2 / 72, h_pad=2 / 72))
+        figure = Figure(figsize=(width / 72, height / 72), dpi=72,
+                        layout=ConstrainedLayoutEngine(w_pad=2 / 72, h_pad=2 / 72))
         agg = FigureCanvasAgg(figure)
         fill(figure, rng, _style(rng, size, line))
         agg.draw()

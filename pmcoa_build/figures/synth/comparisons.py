@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pmcoa_build.figures.synth.charts import GENES, GROUPS, MEASURES, Style, finish, words
+from pmcoa_build.figures.synth.charts import GENES, GROUPS, MEASURES, TERMS, Style, finish, words
 from pmcoa_build.figures.synth.imagery import Rng, pick
 
 _STARS = ("*", "**", "***", "****", "ns", "n.s.", "p = 0.03", "p < 0.001", "#", "p=0.21")
@@ -104,17 +104,12 @@ def stacked_bars(axes: Any, rng: Rng, style: Style) -> None:
 
 def lying_bars(axes: Any, rng: Rng, style: Style) -> None:
     """Ranked terms (enrichment, importance) as lying bars."""
-    terms = ("immune response", "cell cycle", "apoptotic process", "RNA processing", "signal transduction",
-             "cell adhesion",
-             "protein folding", "lipid metabolism", "DNA repair", "angiogenesis", "oxidative phosphorylation",
-             "translation",
-             "response to hypoxia", "MAPK signaling pathway", "ECM-receptor interaction", "spliceosome", "chemotaxis")
     count = int(rng.integers(5, 16))
     values = np.sort(rng.gamma(3, 2, count))
     axes.barh(range(count), values, rng.uniform(0.5, 0.85), color=style.colours[0] if rng.random() < 0.6 else
               [style.colours[i % 3] for i in range(count)], edgecolor="black" if style.edge else "none",
               linewidth=style.line * 0.8)
-    axes.set_yticks(range(count), words(rng, terms if rng.random() < 0.7 else GENES, count))
+    axes.set_yticks(range(count), words(rng, TERMS if rng.random() < 0.7 else GENES, count))
     finish(axes, rng, style, pick(rng, ("-log10(p value)", "Gene count", "Importance", "SHAP value")), "")
 
 

@@ -1,11 +1,27 @@
-"""What one panel shows, of every kind that papers print: `PAINTERS`, each a sort of picture or drawing with its weight."""
+"""What one panel shows, of every kind that papers print: `PAINTERS`, each a sort of content with its weight."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
-from pmcoa_build.figures.synth import comparisons, fields, relations, signals
+from pmcoa_build.figures.synth import (
+    cells,
+    comparisons,
+    diagrams,
+    electrophoresis,
+    fields,
+    molecules,
+    montages,
+    photos,
+    relations,
+    renders,
+    scans,
+    signals,
+    tables,
+    tissue,
+)
 from pmcoa_build.figures.synth.blots import BLOTS
 from pmcoa_build.figures.synth.charts import Plot, chart, charts
 from pmcoa_build.figures.synth.clinical import CLINICAL
@@ -20,6 +36,7 @@ SHARES: dict[str, float] = {"plot": 0.40, "microscopy": 0.17, "radiology": 0.12,
                             "photo": 0.06,
                             "render": 0.04, "table": 0.04}
 """How much of what is drawn is of each kind."""
+_ANY, _WIDE, _TALL = (0.5, 2.0), (0.8, 3.0), (0.4, 1.0)
 
 
 @dataclass(frozen=True)
@@ -37,16 +54,23 @@ class Painter:
     weight: float
 
 
-def _of_modality(modality: Modality) -> Painter:
-    def draw(rng: Rng, width: int, height: int) -> Image:
-        return modality.draw(modality.choose(rng), rng, width, height)
+def _drawn(modality: Modality, rng: Rng, width: int, height: int) -> Image:
+    return modality.draw(modality.choose(rng), rng, width, height)
 
-    return Painter(modality.name, modality.kind, draw, (modality.aspect * 0.75, modality.aspect * 1.35), 1.0)
+
+def _of_sample(modalities: Sequence[Modality], weight: float, *, worn: bool = False) -> list[Painter]:
+    """The modalities of the embedded sample, as they are or `worn` as scans of many machines are."""
+    draw = scans.worn if worn else _drawn
+    return [Painter(f"sample-{m.name}", m.kind, partial(draw, m), (m.aspect * 0.75, m.aspect * 1.35),
+                    weight) for m in modalities]
 
 
 def _plots(plots: Sequence[tuple[Plot, float]], projection: str | None = None) -> list[Painter]:
-    return [Painter(f"chart-{plot.__name__}", "plot", chart(plot, projection), (0.6, 1.9), weight) for plot,
-            weight in plots]
+    return [Painter(plot.__name__, "plot", chart(plot, projection), (0.6, 1.9), weight) for plot, weight in plots]
+
+
+def _sorts(kind: str, aspect: tuple[float, float], *sorts: tuple[Draw, float]) -> list[Painter]:
+    return [Painter(draw.__name__, kind, draw, aspect, weight) for draw, weight in sorts]
 
 
 _SINGLE: tuple[tuple[Plot, float], ...] = (
@@ -66,13 +90,47 @@ _SEVERAL: tuple[Plot, ...] = (comparisons.bars, comparisons.boxes, comparisons.s
                               relations.lines,
                               relations.scatter, relations.survival, fields.cytometry, fields.cytometry_histogram,
                               signals.spectrum, signals.transient)
+_SLICES: tuple[Draw, ...] = (scans.head, scans.trunk, scans.profile, scans.sonogram, scans.vessels, scans.skeleton)
+_SECTIONS: tuple[Draw, ...] = (tissue.haematoxylin_eosin, tissue.immunohistochemistry, tissue.special_stain)
+_CULTURES: tuple[Draw, ...] = (cells.culture, cells.violet_culture, tissue.smear, cells.transmission, cells.scanning)
 
 _DRAWN: tuple[Painter, ...] = (
-    *(_of_modality(modality) for modality in (*RADIOLOGY, *MICROSCOPY, *CLINICAL, *BLOTS, *PLOTS)),
     *_plots(_SINGLE), *_plots(((comparisons.radar, 0.7),), "polar"), *_plots(((fields.surface, 1.5),), "3d"),
-    Painter("chart-clustermap", "plot", fields.clustermap, (0.5, 1.3), 3),
+    Painter("clustermap", "plot", fields.clustermap, (0.5, 1.3), 3),
     Painter("charts-alike", "plot", charts(_SEVERAL, alike=True), (0.5, 3.0), 12),
     Painter("charts-mixed", "plot", charts(_SEVERAL, alike=False), (0.5, 3.0), 4),
+    *_of_sample(PLOTS, 0.4), *_of_sample(BLOTS, 0.5), *_of_sample(CLINICAL, 1, worn=True),
+    *_of_sample(RADIOLOGY, 1, worn=True), *_of_sample(MICROSCOPY, 0.5, worn=True),
+    *_sorts("microscopy", _ANY, (tissue.haematoxylin_eosin, 6), (tissue.immunohistochemistry, 4),
+            (tissue.special_stain, 3),
+            (tissue.smear, 0.7), (cells.fluorescence, 6), (cells.culture, 1.5), (cells.violet_culture, 1),
+            (cells.transmission, 2.5),
+            (cells.scanning, 1.5), (cells.calcium_map, 0.7)),
+    Painter("channels", "microscopy", montages.channels, (0.5, 3.0), 6),
+    Painter("sections", "microscopy", montages.montage(_SECTIONS, dark=False), (0.5, 3.0), 2.5),
+    Painter("cultures", "microscopy", montages.montage(_CULTURES, dark=False), (0.5, 3.0), 1.5),
+    *_sorts("radiology", _ANY, (scans.head, 4), (scans.trunk, 4), (scans.profile, 2), (scans.sonogram, 2.5),
+            (scans.vessels, 1.5),
+            (scans.film, 2.5)),
+    *_sorts("radiology", _WIDE, (scans.retina_layers, 1)), *_sorts("radiology", _TALL, (scans.skeleton, 1)),
+    Painter("slices", "radiology", montages.montage(_SLICES, dark=True), (0.5, 3.0), 3),
+    *_sorts("photo", _ANY, (photos.organs, 2), (photos.wells, 2), (photos.dish, 1), (photos.plants, 1),
+            (photos.skin, 1.5),
+            (photos.animal, 1), (photos.apparatus, 1)),
+    Painter("photo-grid", "photo", montages.montage((photos.skin, photos.organs, photos.dish), dark=True), (0.5, 3.0),
+            1),
+    *_sorts("blot", (0.5, 2.5), (electrophoresis.western, 8), (electrophoresis.whole_membrane, 2),
+            (electrophoresis.dark_gel, 1.5),
+            (electrophoresis.dot_blot, 0.7)),
+    *_sorts("diagram", (0.6, 2.5), (diagrams.flow_chart, 3), (diagrams.pathway, 2.5), (diagrams.network, 1.5),
+            (diagrams.timeline, 1),
+            (diagrams.schematic, 3.5), (diagrams.region_map, 0.8), (molecules.gene_map, 1.5), (molecules.domains, 1),
+            (molecules.alignment, 1), (molecules.skeletal_formula, 1.2), (molecules.phylogeny, 1),
+            (molecules.words_and_formulae, 0.5)),
+    *_sorts("diagram", (0.8, 1.3), (diagrams.venn, 1.2), (molecules.plasmid, 0.7)),
+    *_sorts("table", (0.6, 3.0), (tables.table, 4), (tables.lists, 0.8)),
+    *_sorts("render", (0.6, 1.8), (renders.ribbon, 2), (renders.spheres, 1), (renders.sticks, 1), (renders.mesh, 2),
+            (renders.neurons, 1), (renders.simulation, 0.7)),
 )
 
 
