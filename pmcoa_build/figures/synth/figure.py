@@ -9,7 +9,7 @@ import numpy as np
 
 from pmcoa_build.figures.boxes import Box, area, union
 from pmcoa_build.figures.kinds import IMAGES
-from pmcoa_build.figures.synth.furniture import choose_furniture, draw_arrows, draw_furniture
+from pmcoa_build.figures.synth.furniture import choose_furniture, draw_arrows, draw_furniture, draw_link
 from pmcoa_build.figures.synth.imagery import Image, Rng
 from pmcoa_build.figures.synth.labels import Lettering, choose_style, stamp, words
 from pmcoa_build.figures.synth.layout import Arrangement, Cell, arrange
@@ -51,6 +51,8 @@ def draw_figure(rng: Rng, bank: Source) -> DrawnFigure:
     panels = _draw_panels(sheet, rng, bank, plan, found, (left, top))
     if not panels:
         return draw_figure(rng, bank)
+    if len(panels) > 1 and rng.random() < 0.04:
+        draw_link(sheet, rng, [panel.box for panel in panels])
     if light and min(left, top, right, bottom) > 3 and rng.random() < 0.06:
         sheet.image[[0, -1]] = sheet.image[:, [0, -1]] = 0
     return _finish(rng, sheet.image, panels, plan.scale)
@@ -90,7 +92,7 @@ def _draw_content(sheet: Sheet, rng: Rng, bank: Source, plan: Plan, what: tuple[
             sheet.image[y0:y1, x0:x1] = ground
         else:
             sheet.image[[y0, y1 - 1], x0:x1] = sheet.image[y0:y1, [x0, x1 - 1]] = 60
-    place = Place(sheet, bank, ground, plan.gaps[0])
+    place = Place(sheet, bank, ground, plan.gaps[0], plan.habit)
     near = lettering.part(cell) if lettering else cell[0]
     drawn: list[Content] = []
     first: Box | None = None

@@ -15,6 +15,9 @@ from pmcoa_build.figures.synth.layout import LEAST, shares, split_box
 from pmcoa_build.figures.synth.paper import Sheet, Source, contain, cover, paste, put
 from pmcoa_build.figures.synth.text import extent, write
 
+_LONG = 2.4
+"""Width in heights from which one picture seldom fills a lettered panel alone."""
+
 
 class Content(NamedTuple):
     """The ink that a panel's content left, without its letter, and the kind of its largest piece."""
@@ -24,12 +27,17 @@ class Content(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where content is drawn, and on what."""
+    """Where content is drawn, and on what; panels of one `habit` (a seed) are made up alike."""
 
     sheet: Sheet
     source: Source
     ground: Colour
     gap: int
+    habit: int | None = None
+
+    def structure(self, rng: Rng) -> Rng:
+        """What decides how a panel is made up."""
+        return rng if self.habit is None else np.random.default_rng(self.habit)
 
 
 def fill(place: Place, rng: Rng, box: Box, kind: str, simple: bool) -> Content | None:
@@ -41,9 +49,12 @@ def fill(place: Place, rng: Rng, box: Box, kind: str, simple: bool) -> Content |
     roomy = min(width, height) > 2.2 * LEAST and max(width, height) > 4 * LEAST
     if simple or not roomy:
         return _one(place, rng, box, kind)
+    habit = place.structure(rng)
+    if kind in IMAGES and not 1 / _LONG < width / height < _LONG and habit.random() < 0.7:
+        return (_strips if kind == "blot" and width < height else _tiles)(place, rng, box, kind)
     ways = _WAYS.get(kind, _WAYS["diagram"])
     weights = np.array([weight for weight, _ in ways])
-    return ways[int(rng.choice(len(ways), p=weights / weights.sum()))][1](place, rng, box, kind)
+    return ways[int(habit.choice(len(ways), p=weights / weights.sum()))][1](place, rng, box, kind)
 
 
 def mark(image: Image, rng: Rng, box: Box, bar: bool) -> None:
@@ -96,14 +107,14 @@ def _inner_gap(rng: Rng, place: Place) -> int:
 
 def _tiles(place: Place, rng: Rng, box: Box, kind: str) -> Content | None:
     """Rows and columns of like pictures or plots, often with headings above and names beside."""
-    width, height = box[2] - box[0], box[3] - box[1]
-    gap, size = _inner_gap(rng, place), int(np.clip(min(width, height) // 16, 9, 16))
-    headed, named = rng.random() < 0.4, rng.random() < 0.35
+    width, height, habit = box[2] - box[0], box[3] - box[1], place.structure(rng)
+    gap, size = _inner_gap(habit, place), int(np.clip(min(width, height) // 16, 9, 16))
+    headed, named = habit.random() < 0.4, habit.random() < 0.35
     left, top = (size + 5 if named else 0), (size + 5 if headed else 0)
     most_across, most_down = max((width - left) // (LEAST + gap), 1), max((height - top) // (LEAST + gap), 1)
     ratio = width / height
-    across = min(most_across, max(1, round(ratio * rng.uniform(0.7, 2.2))), 7)
-    down = min(most_down, max(1, round(across / ratio * rng.uniform(0.7, 1.4))), 6)
+    across = min(most_across, max(1, round(ratio * habit.uniform(0.7, 2.2))), 7)
+    down = min(most_down, max(1, round(across / ratio * habit.uniform(0.7, 1.4))), 6)
     columns = shares(rng, width - left, across, gap, 0.0)
     rows = shares(rng, height - top, down, gap, 0.0)
     pieces, texts = _tiled(place, rng, [(box[0] + left + a, box[1] + top + c, box[0] + left + b, box[1] + top + d)
