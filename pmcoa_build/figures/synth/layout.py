@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pmcoa_build.figures.boxes import Box, reading_order, union
+from pmcoa_build.figures.boxes import Box, reading_order
 from pmcoa_build.figures.synth.imagery import Rng, pick
 
 Gaps = tuple[int, int]
@@ -20,7 +20,7 @@ LEAST = 36
 """Least side of a panel in pixels."""
 _TALLEST, _FLATTEST = 2.1, 0.22
 """Height of a page in widths, at most and at least."""
-_PAGE, _SPREAD = 1.25, 0.5
+_PAGE, _SPREAD = 1.4, 0.5
 """Middle width/height of pages, and the deviation of its logarithm."""
 
 
@@ -60,7 +60,8 @@ def split_box(rng: Rng, box: Box, count: int, gaps: Gaps) -> list[Box]:
         return [box]
     x0, y0, x1, y1 = box
     wide, tall = x1 - x0, y1 - y0
-    first = int(pick(rng, (1, count - 1, int(rng.integers(1, count)))))
+    few = 1 if count < 6 else count // 4
+    first = int(pick(rng, (few, count - few, int(rng.integers(few, count - few + 1)))))
     share = float(np.clip(first / count * rng.uniform(0.75, 1.35), 0.22, 0.78))
     across = wide * rng.uniform(0.6, 1.5) > tall
     gap = gaps[0] if across else gaps[1]
@@ -211,7 +212,7 @@ def _fitted(boxes: list[Box], width: int) -> Arrangement:
 
 
 def _ordered(rng: Rng, found: Arrangement) -> Arrangement:
-    whole = [union(cell) for cell in found.cells]
+    whole = [min(cell, key=lambda box: (box[1], box[0])) for cell in found.cells]
     if rng.random() < 0.12:
         order = reading_order([(y0, x0, y1, x1) for x0, y0, x1, y1 in whole])
     else:

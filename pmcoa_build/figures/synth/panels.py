@@ -10,13 +10,16 @@ import numpy as np
 from pmcoa_build.figures.boxes import Box, area, union
 from pmcoa_build.figures.kinds import IMAGES
 from pmcoa_build.figures.synth.imagery import Colour, Image, Rng, pick
-from pmcoa_build.figures.synth.labels import words
+from pmcoa_build.figures.synth.labels import ROMAN, words
 from pmcoa_build.figures.synth.layout import LEAST, shares, split_box
-from pmcoa_build.figures.synth.paper import Sheet, Source, contain, cover, paste, put
+from pmcoa_build.figures.synth.paper import Sheet, Source, contain, cover, is_light, paste, put
 from pmcoa_build.figures.synth.text import extent, write
 
 _LONG = 2.4
 """Width in heights from which one picture seldom fills a lettered panel alone."""
+
+
+_BRIGHT: tuple[Colour, ...] = ((0, 160, 0), (210, 0, 160), (0, 70, 220), (220, 30, 30), (0, 0, 0))
 
 
 class Content(NamedTuple):
@@ -119,16 +122,29 @@ def _tiles(place: Place, rng: Rng, box: Box, kind: str) -> Content | None:
     rows = shares(rng, height - top, down, gap, 0.0)
     pieces, texts = _tiled(place, rng, [(box[0] + left + a, box[1] + top + c, box[0] + left + b, box[1] + top + d)
                                         for c, d in rows for a, b in columns], kind), []
-    colour = (0, 0, 0) if sum(place.ground) > 380 else (255, 255, 255)
+    light = is_light(place.ground)
+    colour = (0, 0, 0) if light else (255, 255, 255)
+    if habit.random() < 0.12:
+        _number(place.sheet.image, [box for box, found in pieces if box and found in IMAGES], size)
+    bright = habit.random() < 0.25
     for a, b in columns if headed else ():
         said = words(rng, "sans", size, b - a)
         x = box[0] + left + (a + b - extent(said, "sans", size)[2]) // 2
-        texts.append(write(place.sheet.image, said, (x, box[1]), size=size, colour=colour))
+        tone = pick(habit, _BRIGHT) if bright and light else colour
+        texts.append(write(place.sheet.image, said, (x, box[1]), size=size, colour=tone))
     for c, d in rows if named else ():
         said = words(rng, "sans", size, d - c)
         y = box[1] + top + (c + d - extent(said, "sans", size)[2]) // 2
         texts.append(write(place.sheet.image, said, (box[0], y), size=size, colour=colour, upright=True))
     return _joined(pieces, texts)
+
+
+def _number(image: Image, boxes: list[Box], size: int) -> None:
+    """Small numerals on the pictures under one letter, which make no panels of them; in place."""
+    for index, (x0, y0, x1, y1) in enumerate(boxes):
+        colour = (0, 0, 0) if image[y0 : y0 + size, x0 : x0 + size].mean() > 118 else (255, 255, 255)
+        if min(x1 - x0, y1 - y0) > 2 * size:
+            write(image, ROMAN[index % len(ROMAN)], (x0 + 3, y0 + 3), size=size, colour=colour)
 
 
 def _tiled(place: Place, rng: Rng, boxes: list[Box], kind: str) -> list[tuple[Box | None, str]]:
