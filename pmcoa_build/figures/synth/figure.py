@@ -9,13 +9,13 @@ import numpy as np
 
 from pmcoa_build.figures.boxes import Box, area, union
 from pmcoa_build.figures.kinds import IMAGES
-from pmcoa_build.figures.synth.furniture import choose_furniture, draw_arrows, draw_furniture
+from pmcoa_build.figures.synth.furniture import choose_furniture, draw_arrows, draw_furniture, draw_link
 from pmcoa_build.figures.synth.imagery import Image, Rng
 from pmcoa_build.figures.synth.labels import Lettering, choose_style, stamp, words
 from pmcoa_build.figures.synth.layout import Arrangement, Cell, arrange
 from pmcoa_build.figures.synth.pages import Plan, choose_plan
 from pmcoa_build.figures.synth.panels import Content, Place, fill, mark
-from pmcoa_build.figures.synth.paper import Sheet, Source, blank
+from pmcoa_build.figures.synth.paper import Sheet, Source, blank, is_light
 from pmcoa_build.figures.synth.text import write
 
 
@@ -41,7 +41,7 @@ def draw_figure(rng: Rng, bank: Source) -> DrawnFigure:
     """A figure with at least one panel; `rng` alone decides, as far as the bank lets it."""
     plan = choose_plan(rng)
     found = arrange(rng, len(plan.kinds), plan.width, plan.gaps, plan.aspect)
-    light = sum(plan.ground) > 380
+    light = is_light(plan.ground)
     what = choose_furniture(rng, found, light)
     left, top, right, bottom = (a + b for a, b in zip(plan.surround, what.margins, strict=True))
     sheet = blank(left + found.width + right, top + found.height + bottom, plan.ground)
@@ -51,6 +51,8 @@ def draw_figure(rng: Rng, bank: Source) -> DrawnFigure:
     panels = _draw_panels(sheet, rng, bank, plan, found, (left, top))
     if not panels:
         return draw_figure(rng, bank)
+    if len(panels) > 1 and rng.random() < 0.04:
+        draw_link(sheet, rng, [panel.box for panel in panels])
     if light and min(left, top, right, bottom) > 3 and rng.random() < 0.06:
         sheet.image[[0, -1]] = sheet.image[:, [0, -1]] = 0
     return _finish(rng, sheet.image, panels, plan.scale)
@@ -69,17 +71,17 @@ def _draw_panels(sheet: Sheet, rng: Rng, bank: Source, plan: Plan, found: Arrang
         drawn = _draw_content(sheet, rng, bank, plan, (moved, plan.kinds[index], lettering))
         if drawn is None:
             continue
-        whole, first = drawn
+        whole, first, part = drawn
         if marked and whole.kind in IMAGES and whole.kind != "blot":
             mark(sheet.image, rng, first, bars)
         panels.append(Truth(whole.box, None, None, whole.kind) if lettering is None else
-                      _letter(sheet, rng, lettering, whole, (first, lettering.part(moved))))
+                      _letter(sheet, rng, lettering, whole, (first, part)))
     return panels
 
 
 def _draw_content(sheet: Sheet, rng: Rng, bank: Source, plan: Plan, what: tuple[Cell, str, Lettering | None]
-                  ) -> tuple[Content, Box] | None:
-    """A panel without its letter, and the ink of the part that the letter stands by."""
+                  ) -> tuple[Content, Box, Box] | None:
+    """A panel without its letter; the ink of the area that the letter stands by, and that area inside its frame."""
     cell, kind, lettering = what
     ground, pad, own = plan.ground, 0, []
     if plan.dress and len(cell) == 1:
@@ -90,13 +92,14 @@ def _draw_content(sheet: Sheet, rng: Rng, bank: Source, plan: Plan, what: tuple[
             sheet.image[y0:y1, x0:x1] = ground
         else:
             sheet.image[[y0, y1 - 1], x0:x1] = sheet.image[y0:y1, [x0, x1 - 1]] = 60
-    place = Place(sheet, bank, ground, plan.gaps[0])
+    place = Place(sheet, bank, ground, plan.gaps[0], plan.habit)
     near = lettering.part(cell) if lettering else cell[0]
     drawn: list[Content] = []
-    first: Box | None = None
+    first, area_inside = None, near
     for part in cell:
-        x0, y0, x1, y1 = part[0] + pad, part[1] + pad, part[2] - pad, part[3] - pad
-        room = lettering.room((x0, y0, x1, y1), kind) if lettering and part == near else (x0, y0, x1, y1)
+        inner = (part[0] + pad, part[1] + pad, part[2] - pad, part[3] - pad)
+        room = lettering.room(inner, kind) if lettering and part == near else inner
+        area_inside = inner if part == near else area_inside
         if min(room[2] - room[0], room[3] - room[1]) < 4:
             continue
         content = fill(place, rng, room, kind, simple=lettering is None)
@@ -106,7 +109,7 @@ def _draw_content(sheet: Sheet, rng: Rng, bank: Source, plan: Plan, what: tuple[
     if not drawn:
         return None
     largest = max(drawn, key=lambda content: area(content.box))
-    return Content(union([content.box for content in drawn] + own), largest.kind), first or largest.box
+    return Content(union([content.box for content in drawn] + own), largest.kind), first or largest.box, area_inside
 
 
 def _letter(sheet: Sheet, rng: Rng, lettering: Lettering, whole: Content, near: tuple[Box, Box]) -> Truth:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -127,3 +128,18 @@ def draw_arrows(sheet: Sheet, rng: Rng, found: Arrangement, origin: tuple[int, i
             y = origin[1] + (max(a[1], b[1]) + min(a[3], b[3])) // 2
             ends = (origin[0] + a[2] + thick, y), (origin[0] + b[0] - 1 - thick, y)
             cv2.arrowedLine(sheet.image, *ends, colour, thick, cv2.LINE_AA, tipLength=0.4)
+
+
+def draw_link(sheet: Sheet, rng: Rng, boxes: Sequence[Box]) -> None:
+    """A frame in one panel and lines from it to the next one that shows it enlarged; in place, across other panels."""
+    import cv2
+
+    first = int(rng.integers(len(boxes) - 1))
+    (x0, y0, x1, y1), (a, b, c, d) = boxes[first], boxes[first + 1]
+    wide, tall = (x1 - x0) // 5, (y1 - y0) // 5
+    x, y = x0 + int(rng.integers(1, 4)) * wide, y0 + int(rng.integers(1, 4)) * tall
+    colour, style = pick(rng, ((20, 20, 20), (210, 30, 30), (240, 200, 0))), (max(1, (x1 - x0) // 300), cv2.LINE_AA)
+    cv2.rectangle(sheet.image, (x, y), (x + wide, y + tall), colour, *style)
+    beside = a >= x1
+    cv2.line(sheet.image, (x + wide, y) if beside else (x, y + tall), (a, b), colour, *style)
+    cv2.line(sheet.image, (x + wide, y + tall), (a, d - 1) if beside else (c - 1, b), colour, *style)

@@ -14,7 +14,7 @@ from pmcoa_build.figures.synth.text import extent, write
 
 _CONTENT = 28
 """Side in pixels that content keeps beside a label; where less would be left, the label stands on it."""
-_ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii", "xiii", "xiv", "xv", "xvi", "xvii",
+ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii", "xiii", "xiv", "xv", "xvi", "xvii",
           "xviii", "xix", "xx", "xxi", "xxii", "xxiii", "xxiv", "xxv", "xxvi")
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -184,7 +184,7 @@ def _sequence(rng: Rng, count: int) -> tuple[str, ...]:
     if kind == "digits":
         return tuple(str(i + 1) for i in range(count))
     if kind == "roman":
-        return _ROMAN[:count]
+        return ROMAN[:count]
     start = int(rng.integers(1, 6)) if rng.random() < 0.04 and count < 15 else 0
     run = _LETTERS[start : start + count]
     return tuple(run if kind == "upper" else run.lower())

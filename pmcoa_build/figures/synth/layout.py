@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pmcoa_build.figures.boxes import Box, reading_order, union
+from pmcoa_build.figures.boxes import Box, reading_order
 from pmcoa_build.figures.synth.imagery import Rng, pick
 
 Gaps = tuple[int, int]
@@ -20,7 +20,7 @@ LEAST = 36
 """Least side of a panel in pixels."""
 _TALLEST, _FLATTEST = 2.1, 0.22
 """Height of a page in widths, at most and at least."""
-_PAGE, _SPREAD = 1.25, 0.5
+_PAGE, _SPREAD = 1.4, 0.5
 """Middle width/height of pages, and the deviation of its logarithm."""
 
 
@@ -47,9 +47,10 @@ def arrange(rng: Rng, count: int, width: int, gaps: Gaps, aspect: tuple[float, f
     if count == 1:
         height = _height(width, width / _aspect(rng, aspect))
         return Arrangement((((0, 0, width, height),),), width, height)
-    names = [name for name, (least, _, _) in _WAYS.items() if count >= least]
-    weights = np.array([_WAYS[name][1] for name in names])
-    chosen = _WAYS[str(rng.choice(names, p=weights / weights.sum()))][2]
+    gaps = (min(gaps[0], width // (2 * count)), min(gaps[1], width // count))
+    names = [name for name, (least, most, _, _) in _WAYS.items() if least <= count <= most]
+    weights = np.array([_WAYS[name][2] for name in names])
+    chosen = _WAYS[str(rng.choice(names, p=weights / weights.sum()))][3]
     return _ordered(rng, chosen(rng, count, width, gaps, aspect))
 
 
@@ -59,7 +60,8 @@ def split_box(rng: Rng, box: Box, count: int, gaps: Gaps) -> list[Box]:
         return [box]
     x0, y0, x1, y1 = box
     wide, tall = x1 - x0, y1 - y0
-    first = int(pick(rng, (1, count - 1, int(rng.integers(1, count)))))
+    few = 1 if count < 6 else count // 4
+    first = int(pick(rng, (few, count - few, int(rng.integers(few, count - few + 1)))))
     share = float(np.clip(first / count * rng.uniform(0.75, 1.35), 0.22, 0.78))
     across = wide * rng.uniform(0.6, 1.5) > tall
     gap = gaps[0] if across else gaps[1]
@@ -126,8 +128,7 @@ def _grid(rng: Rng, count: int, width: int, gaps: Gaps, aspect: tuple[float, flo
 def _ragged(rng: Rng, count: int, width: int, gaps: Gaps, aspect: tuple[float, float]) -> Arrangement:
     """Rows of different counts and heights, drawn out to both margins or not; now and then turned into columns."""
     row_count = max(_row_count(rng, count, _aspect(rng, aspect)), min(2, count))
-    cuts = sorted(int(v) for v in rng.choice(np.arange(1, count), row_count - 1, replace=False))
-    sizes = np.diff([0, *cuts, count])
+    sizes = _sizes(rng, count, row_count)
     justified, boxes, top = rng.random() < 0.65, [], 0
     for size in sizes:
         height = width / max(size, 1.4) / _aspect(rng, aspect)
@@ -138,6 +139,12 @@ def _ragged(rng: Rng, count: int, width: int, gaps: Gaps, aspect: tuple[float, f
     return _fitted(boxes, width)
 
 
+def _sizes(rng: Rng, count: int, parts: int) -> list[int]:
+    """How `count` panels spread over rows or columns, none with much more than the others."""
+    tries = [np.diff([0, *sorted(rng.choice(np.arange(1, count), parts - 1, replace=False)), count]) for _ in range(3)]
+    return [int(size) for size in min(tries, key=max)]
+
+
 def _nested(rng: Rng, count: int, width: int, gaps: Gaps, aspect: tuple[float, float]) -> Arrangement:
     height = _height(width, width / (_PAGE * np.exp(rng.standard_normal() * _SPREAD * 0.8)))
     return Arrangement(_cells(split_box(rng, (0, 0, width, height), count, gaps)), width, height)
@@ -146,14 +153,20 @@ def _nested(rng: Rng, count: int, width: int, gaps: Gaps, aspect: tuple[float, f
 def _columns(rng: Rng, count: int, width: int, gaps: Gaps, aspect: tuple[float, float]) -> Arrangement:
     """Columns that are filled each by itself: edges meet across the page only by chance."""
     column_count = int(rng.integers(2, min(count, 4) + 1))
-    cuts = sorted(int(v) for v in rng.choice(np.arange(1, count), column_count - 1, replace=False))
-    sizes = [int(n) for n in np.diff([0, *cuts, count])]
+    sizes = _sizes(rng, count, column_count)
     height = _height(width, max(sizes) * width / column_count / _aspect(rng, aspect))
     boxes = []
     for (x0, x1), size in zip(shares(rng, width, column_count, gaps[0], 0.25), sizes, strict=True):
         tall = height if rng.random() < 0.7 else round(height * rng.uniform(0.7, 1))
         boxes += [(x0, y0, x1, y1) for y0, y1 in shares(rng, tall, size, gaps[1], 0.3)]
     return _fitted(boxes, width)
+
+
+def _bands(rng: Rng, count: int, width: int, gaps: Gaps, aspect: tuple[float, float]) -> Arrangement:
+    """Panels across the whole width below each other, as rows of pictures under one letter are."""
+    height = _height(width, count * width / rng.uniform(2.2, 5))
+    return Arrangement(tuple(((0, y0, width, y1),) for y0, y1 in shares(rng, height, count, gaps[1], 0.25)), width,
+                       height)
 
 
 def _pinwheel(rng: Rng, count: int, width: int, gaps: Gaps, aspect: tuple[float, float]) -> Arrangement:
@@ -199,7 +212,7 @@ def _fitted(boxes: list[Box], width: int) -> Arrangement:
 
 
 def _ordered(rng: Rng, found: Arrangement) -> Arrangement:
-    whole = [union(cell) for cell in found.cells]
+    whole = [min(cell, key=lambda box: (box[1], box[0])) for cell in found.cells]
     if rng.random() < 0.12:
         order = reading_order([(y0, x0, y1, x1) for x0, y0, x1, y1 in whole])
     else:
@@ -207,8 +220,9 @@ def _ordered(rng: Rng, found: Arrangement) -> Arrangement:
     return Arrangement(tuple(found.cells[i] for i in order), found.width, found.height, found.rows, found.columns)
 
 
-_WAYS: dict[str, tuple[int, float, Callable[[Rng, int, int, Gaps, tuple[float, float]], Arrangement]]] = {
-    "grid": (2, 0.5, _grid), "ragged": (3, 0.2, _ragged), "nested": (3, 0.15, _nested), "columns": (3, 0.07, _columns),
-    "pinwheel": (5, 0.03, _pinwheel), "wrap": (2, 0.02, _wrap),
+_WAYS: dict[str, tuple[int, int, float, Callable[[Rng, int, int, Gaps, tuple[float, float]], Arrangement]]] = {
+    "grid": (2, 99, 0.48, _grid), "ragged": (3, 99, 0.2, _ragged), "nested": (3, 99, 0.15, _nested),
+    "columns": (3, 99, 0.07, _columns), "bands": (2, 7, 0.05, _bands), "pinwheel": (5, 12, 0.03, _pinwheel),
+    "wrap": (2, 8, 0.02, _wrap),
 }
-"""Fewest panels, weight, and how."""
+"""Fewest and most panels, weight, and how."""

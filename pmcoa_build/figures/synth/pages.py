@@ -26,6 +26,7 @@ class Plan:
 
     `kinds` has one kind a panel. `lettered[i]`: panel i carries its label. `surround` is left, top, right, bottom of
     the free margin. `dress` is "" or what each panel stands in: "frame" or "tint"; `tint` its colour.
+    Panels with a `habit` are made up alike.
     """
 
     width: int
@@ -38,6 +39,7 @@ class Plan:
     aspect: tuple[float, float]
     dress: str
     tint: Colour
+    habit: int | None
 
     @property
     def pictures(self) -> bool:
@@ -64,7 +66,7 @@ def choose_plan(rng: Rng) -> Plan:
         surround=tuple(round(side * (1 if bare else rng.uniform(0.3, 1.7))) for _ in range(4)),
         kinds=kinds, lettered=_lettered(rng, count),
         aspect=pick(rng, ((0.75, 1.6), (0.95, 1.05), (1.2, 1.5))) if theme == "pictures" else (0.8, 2.0),
-        dress=dress, tint=pick(rng, _TINTS),
+        dress=dress, tint=pick(rng, _TINTS), habit=int(rng.integers(2**32)) if rng.random() < 0.35 else None,
     )
 
 

@@ -10,10 +10,16 @@ import numpy as np
 from pmcoa_build.figures.boxes import Box, area, union
 from pmcoa_build.figures.kinds import IMAGES
 from pmcoa_build.figures.synth.imagery import Colour, Image, Rng, pick
-from pmcoa_build.figures.synth.labels import words
+from pmcoa_build.figures.synth.labels import ROMAN, words
 from pmcoa_build.figures.synth.layout import LEAST, shares, split_box
-from pmcoa_build.figures.synth.paper import Sheet, Source, contain, cover, paste, put
+from pmcoa_build.figures.synth.paper import Sheet, Source, contain, cover, is_light, paste, put
 from pmcoa_build.figures.synth.text import extent, write
+
+_LONG = 2.4
+"""Width in heights from which one picture seldom fills a lettered panel alone."""
+
+
+_BRIGHT: tuple[Colour, ...] = ((0, 160, 0), (210, 0, 160), (0, 70, 220), (220, 30, 30), (0, 0, 0))
 
 
 class Content(NamedTuple):
@@ -24,12 +30,17 @@ class Content(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where content is drawn, and on what."""
+    """Where content is drawn, and on what; panels of one `habit` (a seed) are made up alike."""
 
     sheet: Sheet
     source: Source
     ground: Colour
     gap: int
+    habit: int | None = None
+
+    def structure(self, rng: Rng) -> Rng:
+        """What decides how a panel is made up."""
+        return rng if self.habit is None else np.random.default_rng(self.habit)
 
 
 def fill(place: Place, rng: Rng, box: Box, kind: str, simple: bool) -> Content | None:
@@ -41,9 +52,12 @@ def fill(place: Place, rng: Rng, box: Box, kind: str, simple: bool) -> Content |
     roomy = min(width, height) > 2.2 * LEAST and max(width, height) > 4 * LEAST
     if simple or not roomy:
         return _one(place, rng, box, kind)
+    habit = place.structure(rng)
+    if kind in IMAGES and not 1 / _LONG < width / height < _LONG and habit.random() < 0.7:
+        return (_strips if kind == "blot" and width < height else _tiles)(place, rng, box, kind)
     ways = _WAYS.get(kind, _WAYS["diagram"])
     weights = np.array([weight for weight, _ in ways])
-    return ways[int(rng.choice(len(ways), p=weights / weights.sum()))][1](place, rng, box, kind)
+    return ways[int(habit.choice(len(ways), p=weights / weights.sum()))][1](place, rng, box, kind)
 
 
 def mark(image: Image, rng: Rng, box: Box, bar: bool) -> None:
@@ -96,28 +110,41 @@ def _inner_gap(rng: Rng, place: Place) -> int:
 
 def _tiles(place: Place, rng: Rng, box: Box, kind: str) -> Content | None:
     """Rows and columns of like pictures or plots, often with headings above and names beside."""
-    width, height = box[2] - box[0], box[3] - box[1]
-    gap, size = _inner_gap(rng, place), int(np.clip(min(width, height) // 16, 9, 16))
-    headed, named = rng.random() < 0.4, rng.random() < 0.35
+    width, height, habit = box[2] - box[0], box[3] - box[1], place.structure(rng)
+    gap, size = _inner_gap(habit, place), int(np.clip(min(width, height) // 16, 9, 16))
+    headed, named = habit.random() < 0.4, habit.random() < 0.35
     left, top = (size + 5 if named else 0), (size + 5 if headed else 0)
     most_across, most_down = max((width - left) // (LEAST + gap), 1), max((height - top) // (LEAST + gap), 1)
     ratio = width / height
-    across = min(most_across, max(1, round(ratio * rng.uniform(0.7, 2.2))), 7)
-    down = min(most_down, max(1, round(across / ratio * rng.uniform(0.7, 1.4))), 6)
+    across = min(most_across, max(1, round(ratio * habit.uniform(0.7, 2.2))), 7)
+    down = min(most_down, max(1, round(across / ratio * habit.uniform(0.7, 1.4))), 6)
     columns = shares(rng, width - left, across, gap, 0.0)
     rows = shares(rng, height - top, down, gap, 0.0)
     pieces, texts = _tiled(place, rng, [(box[0] + left + a, box[1] + top + c, box[0] + left + b, box[1] + top + d)
                                         for c, d in rows for a, b in columns], kind), []
-    colour = (0, 0, 0) if sum(place.ground) > 380 else (255, 255, 255)
+    light = is_light(place.ground)
+    colour = (0, 0, 0) if light else (255, 255, 255)
+    if habit.random() < 0.12:
+        _number(place.sheet.image, [box for box, found in pieces if box and found in IMAGES], size)
+    bright = habit.random() < 0.25
     for a, b in columns if headed else ():
         said = words(rng, "sans", size, b - a)
         x = box[0] + left + (a + b - extent(said, "sans", size)[2]) // 2
-        texts.append(write(place.sheet.image, said, (x, box[1]), size=size, colour=colour))
+        tone = pick(habit, _BRIGHT) if bright and light else colour
+        texts.append(write(place.sheet.image, said, (x, box[1]), size=size, colour=tone))
     for c, d in rows if named else ():
         said = words(rng, "sans", size, d - c)
         y = box[1] + top + (c + d - extent(said, "sans", size)[2]) // 2
         texts.append(write(place.sheet.image, said, (box[0], y), size=size, colour=colour, upright=True))
     return _joined(pieces, texts)
+
+
+def _number(image: Image, boxes: list[Box], size: int) -> None:
+    """Small numerals on the pictures under one letter, which make no panels of them; in place."""
+    for index, (x0, y0, x1, y1) in enumerate(boxes):
+        colour = (0, 0, 0) if image[y0 : y0 + size, x0 : x0 + size].mean() > 118 else (255, 255, 255)
+        if min(x1 - x0, y1 - y0) > 2 * size:
+            write(image, ROMAN[index % len(ROMAN)], (x0 + 3, y0 + 3), size=size, colour=colour)
 
 
 def _tiled(place: Place, rng: Rng, boxes: list[Box], kind: str) -> list[tuple[Box | None, str]]:

@@ -32,7 +32,12 @@ class Sheet:
     @property
     def light(self) -> bool:
         """True where black letters can be read."""
-        return sum(self.ground) > 380
+        return is_light(self.ground)
+
+
+def is_light(ground: Colour) -> bool:
+    """True where black letters can be read on a colour."""
+    return sum(ground) > 380
 
 
 def blank(width: int, height: int, ground: Colour) -> Sheet:
@@ -79,7 +84,7 @@ def paste(sheet: Sheet, content: Image, at: tuple[int, int], ground: Colour | No
     tall, wide = content.shape[:2]
     ground = ground or sheet.ground
     box = (x, y, x + wide, y + tall)
-    if sum(ground) <= 380:
+    if not is_light(ground):
         sheet.image[y : y + tall, x : x + wide] = content
         return box
     red, green, blue = cv2.split(content)

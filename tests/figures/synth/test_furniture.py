@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pmcoa_build.figures.synth.furniture import Furniture, choose_furniture, draw_arrows, draw_furniture
+from pmcoa_build.figures.synth.furniture import Furniture, choose_furniture, draw_arrows, draw_furniture, draw_link
 from pmcoa_build.figures.synth.layout import Arrangement
 from pmcoa_build.figures.synth.paper import blank
 
@@ -54,3 +54,12 @@ def test_arrows_stand_in_gaps() -> None:
     assert (sheet.image[:, 191:209].min(axis=(0, 2)) < 200).any()
     for (x0, y0, x1, y1), in GRID.cells:
         assert sheet.image[y0:y1, x0:x1].min() == 255
+
+
+def test_links_run_from_panel_to_panel() -> None:
+    boxes = [cell[0] for cell in GRID.cells]
+    for seed in range(20):
+        sheet = blank(400, 300, WHITE)
+        draw_link(sheet, np.random.default_rng(seed), boxes)
+        inked = [bool((sheet.image[y0:y1, x0:x1].min(axis=2) < 200).any()) for x0, y0, x1, y1 in boxes]
+        assert sum(inked) >= 2

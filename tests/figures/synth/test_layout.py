@@ -32,7 +32,7 @@ def test_panels_stand_apart_on_the_page(seed: int, count: int, width: int, gap: 
 
 @pytest.mark.parametrize("way", sorted(layout._WAYS))
 def test_every_way_gives_all_panels_where_there_is_room(way: str) -> None:
-    least, _, draw = layout._WAYS[way]
+    least, _, _, draw = layout._WAYS[way]
     for seed in range(30):
         for count in range(least, least + 4):
             found = draw(np.random.default_rng(seed), count, 1200, (8, 8), ASPECT)
