@@ -8,14 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pmcoa_build.figures.boxes import Box, area, union
-from pmcoa_build.figures.kinds import IMAGES
 from pmcoa_build.figures.synth.furniture import choose_furniture, draw_arrows, draw_furniture, draw_link
 from pmcoa_build.figures.synth.imagery import Image, Rng
 from pmcoa_build.figures.synth.labels import Lettering, choose_style, stamp, words
 from pmcoa_build.figures.synth.layout import Arrangement, Cell, arrange
 from pmcoa_build.figures.synth.pages import Plan, choose_plan
 from pmcoa_build.figures.synth.panels import Content, Place, fill, mark
-from pmcoa_build.figures.synth.paper import Sheet, Source, blank, is_light
+from pmcoa_build.figures.synth.paper import FILLING, Sheet, Source, blank, is_light
 from pmcoa_build.figures.synth.text import write
 
 
@@ -72,7 +71,7 @@ def _draw_panels(sheet: Sheet, rng: Rng, bank: Source, plan: Plan, found: Arrang
         if drawn is None:
             continue
         whole, first, part = drawn
-        if marked and whole.kind in IMAGES and whole.kind != "blot":
+        if marked and whole.kind in FILLING:
             mark(sheet.image, rng, first, bars)
         panels.append(Truth(whole.box, None, None, whole.kind) if lettering is None else
                       _letter(sheet, rng, lettering, whole, (first, part)))

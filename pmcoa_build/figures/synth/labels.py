@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pmcoa_build.figures.boxes import Box
-from pmcoa_build.figures.kinds import IMAGES
 from pmcoa_build.figures.synth.imagery import Colour, Image, Rng, pick
+from pmcoa_build.figures.synth.paper import FILLING
 from pmcoa_build.figures.synth.text import extent, write
 
 _CONTENT = 28
@@ -103,7 +103,7 @@ class Lettering:
         place = self.style.place
         if place not in INSIDE:
             return place.split()[0]
-        return "on" if kind in IMAGES and kind != "blot" else {"top": "above", "bottom": "below"}[place.split()[0]]
+        return "on" if kind in FILLING else {"top": "above", "bottom": "below"}[place.split()[0]]
 
     def part(self, cell: Sequence[Box]) -> Box:
         """The area of a panel that the label stands by: the upper one, the lower one for a label below."""

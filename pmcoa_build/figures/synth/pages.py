@@ -54,9 +54,8 @@ def choose_plan(rng: Rng) -> Plan:
         count = int(rng.integers(count, _MANY + 1))
     theme = str(pick(rng, ("pictures", "pictures", "drawings", "mixed", "mixed")))
     kinds = _kinds(rng, theme, count)
-    scale = float(rng.uniform(1, 1.7))
-    web = float(np.clip(np.exp(rng.normal(np.log(640), 0.33)), 320 if count < 5 else 420, 1300))
-    width = round(min(web * scale, max(web, 1300)))
+    web = round(float(np.clip(np.exp(rng.normal(np.log(640), 0.33)), 320 if count < 5 else 420, 1300)))
+    width = max(web, min(round(web * rng.uniform(1, 1.7)), 1300))
     gaps, ground = _gaps(rng, theme, width), _ground(rng, theme)
     bare = ground != (255, 255, 255) or max(gaps) <= 3
     side = width * pick(rng, (0, 0, 0.004, 0.015, 0.03)) if not bare else pick(rng, (0, 0, gaps[0]))

@@ -9,10 +9,10 @@ import numpy as np
 
 from pmcoa_build.figures.boxes import Box, area, union
 from pmcoa_build.figures.kinds import IMAGES
-from pmcoa_build.figures.synth.imagery import Colour, Image, Rng, pick
+from pmcoa_build.figures.synth.imagery import Colour, Image, Rng, grey, noise, pick
 from pmcoa_build.figures.synth.labels import ROMAN, words
 from pmcoa_build.figures.synth.layout import LEAST, shares, split_box
-from pmcoa_build.figures.synth.paper import Sheet, Source, contain, cover, is_light, paste, put
+from pmcoa_build.figures.synth.paper import FILLING, Sheet, Source, cover, fit, is_light, paste, put
 from pmcoa_build.figures.synth.text import extent, write
 
 _LONG = 2.4
@@ -125,7 +125,7 @@ def _tiles(place: Place, rng: Rng, box: Box, kind: str) -> Content | None:
     light = is_light(place.ground)
     colour = (0, 0, 0) if light else (255, 255, 255)
     if habit.random() < 0.12:
-        _number(place.sheet.image, [box for box, found in pieces if box and found in IMAGES], size)
+        _number(place.sheet.image, [box for box, found in pieces if box and found in FILLING], size)
     bright = habit.random() < 0.25
     for a, b in columns if headed else ():
         said = words(rng, "sans", size, b - a)
@@ -148,17 +148,26 @@ def _number(image: Image, boxes: list[Box], size: int) -> None:
 
 
 def _tiled(place: Place, rng: Rng, boxes: list[Box], kind: str) -> list[tuple[Box | None, str]]:
-    """Like content in each box; few pictures, turned over and shifted, serve for many."""
+    """Like content in each box; few pictures, turned over and cut out anew, serve for many."""
     aspect = (boxes[0][2] - boxes[0][0]) / max(boxes[0][3] - boxes[0][1], 1)
-    taken = [place.source.take(rng, kind, aspect) for _ in range(min(len(boxes), 3))]
+    few = int(place.structure(rng).integers(1, 4)) if kind in FILLING else 4
+    taken = [place.source.take(rng, kind, aspect) for _ in range(min(len(boxes), few))]
     pieces: list[tuple[Box | None, str]] = []
     for index, (x0, y0, x1, y1) in enumerate(boxes):
         picture, found = taken[index % len(taken)]
-        if found in IMAGES and index >= len(taken):
-            picture = picture[:: int(pick(rng, (1, -1))), :: int(pick(rng, (1, -1)))]
-        fitted = (cover if found in IMAGES else contain)(picture, x1 - x0, y1 - y0)
-        pieces.append((paste(place.sheet, fitted, (x0, y0), place.ground), found))
+        if found in FILLING and index >= len(taken):
+            picture = _cut_out(rng, picture)
+        pieces.append((paste(place.sheet, fit(picture, found, x1 - x0, y1 - y0), (x0, y0), place.ground), found))
     return pieces
+
+
+def _cut_out(rng: Rng, picture: Image) -> Image:
+    """Another part of a picture, perhaps mirrored."""
+    height, width = picture.shape[:2]
+    share = rng.uniform(0.55, 0.95)
+    tall, wide = max(round(height * share), 1), max(round(width * share), 1)
+    y, x = int(rng.integers(0, height - tall + 1)), int(rng.integers(0, width - wide + 1))
+    return picture[y : y + tall, x : x + wide][:: int(pick(rng, (1, -1))), :: int(pick(rng, (1, -1)))]
 
 
 def _mixed(place: Place, rng: Rng, box: Box, kind: str) -> Content | None:
@@ -178,25 +187,33 @@ def _strips(place: Place, rng: Rng, box: Box, kind: str) -> Content | None:
     size = int(np.clip(height // count // 3, 9, 14))
     margin, top, at_left = min(width // 4, 6 * size), (2 * size if rng.random() < 0.6 else 0), rng.random() < 0.5
     x0 = box[0] + (margin if at_left else 0)
-    x1 = x0 + width - margin
+    x1, lanes = x0 + width - margin, int(rng.integers(2, 9))
     pieces, texts = [], []
     for a, b in shares(rng, height - top, count, max(2, height // 60), 0.25):
         y0, y1 = box[1] + top + a, box[1] + top + b
-        strip, found = place.source.take(rng, kind, (x1 - x0) / (y1 - y0))
-        strip = cover(strip, x1 - x0, y1 - y0)
-        strip[[0, -1]] = strip[:, [0, -1]] = 40
-        pieces.append((paste(place.sheet, strip, (x0, y0), place.ground), found))
+        pieces.append((paste(place.sheet, _strip(rng, x1 - x0, y1 - y0, lanes), (x0, y0), place.ground), kind))
         said = str(pick(rng, ("p53", "β-actin", "GAPDH", "ERK1/2", "p-AKT", "LC3-II", "HSP90", "Myc", "Tubulin")))
         wide = extent(said, "sans", size)[2]
         if wide < margin - 4:
             x = x0 - 4 - wide if at_left else x1 + 4
             texts.append(write(place.sheet.image, said, (x, (y0 + y1 - size) // 2), size=size))
-    lanes = int(rng.integers(2, 9))
     for lane in range(lanes if top else 0):
         said, x = str(pick(rng, ("+", "-", "WT", "KO", str(lane + 1)))), x0 + round((lane + 0.4) * (x1 - x0) / lanes)
         if extent(said, "sans", size)[2] < (x1 - x0) // lanes:
             texts.append(write(place.sheet.image, said, (x, box[1]), size=size))
     return _joined(pieces, texts)
+
+
+def _strip(rng: Rng, width: int, height: int, lanes: int) -> Image:
+    """One strip of a blot with a dark edge: bands of chance strength on pale grey."""
+    pitch, thick = width / lanes, height * rng.uniform(0.15, 0.3)
+    across = np.exp(-(((np.arange(width) % pitch) / pitch - 0.5) / 0.32) ** 4)
+    strength = (rng.uniform(0, 1, lanes) ** 0.6)[np.minimum(np.arange(width) // pitch, lanes - 1).astype(int)]
+    down = np.exp(-(((np.arange(height) - height * rng.uniform(0.35, 0.65)) / thick) ** 2))
+    level = rng.uniform(205, 240) - 190 * down[:, None] * (across * strength)[None, :]
+    strip = grey((level + 4 * noise(rng, width, height, 3)).astype(np.float32))
+    strip[[0, -1]] = strip[:, [0, -1]] = 40
+    return strip
 
 
 def _zoom(place: Place, rng: Rng, box: Box, kind: str) -> Content | None:

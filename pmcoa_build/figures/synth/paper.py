@@ -11,6 +11,8 @@ from pmcoa_build.figures.boxes import Box, shrink_to_ink
 from pmcoa_build.figures.kinds import IMAGES
 from pmcoa_build.figures.synth.imagery import Colour, Image, Rng
 
+FILLING = frozenset(IMAGES) - {"blot"}
+"""Kinds of pictures that go to the edges of their boxes: they can be cropped, and printed on."""
 _PAPER = 244
 """Lowest channel from which a pixel of a drawing is paper."""
 
@@ -96,14 +98,16 @@ def paste(sheet: Sheet, content: Image, at: tuple[int, int], ground: Colour | No
     return inner and (inner[0] + x, inner[1] + y, inner[2] + x, inner[3] + y)
 
 
+def fit(content: Image, kind: str, width: int, height: int) -> Image:
+    """Content of a kind made to fill a size in pixels, or to stand in it."""
+    return cover(content, width, height) if kind in FILLING else contain(content, width, height)
+
+
 def put(sheet: Sheet, rng: Rng, source: Source, box: Box, kind: str, ground: Colour | None = None
         ) -> tuple[Box | None, str]:
     """Fill a box with content of a kind: pictures cover it, drawings stand in it. Returns the ink's box and kind."""
     width, height = box[2] - box[0], box[3] - box[1]
     content, kind = source.take(rng, kind, width / height)
-    if kind in IMAGES:
-        return paste(sheet, cover(content, width, height), box[:2], ground), kind
-    drawing = contain(content, width, height)
-    spare = width - drawing.shape[1]
-    x = box[0] + (0 if rng.random() < 0.5 else spare // 2)
-    return paste(sheet, drawing, (x, box[1]), ground), kind
+    fitted = fit(content, kind, width, height)
+    x = box[0] + (0 if rng.random() < 0.5 else (width - fitted.shape[1]) // 2)
+    return paste(sheet, fitted, (x, box[1]), ground), kind
