@@ -50,7 +50,9 @@ def fill(place: Place, rng: Rng, box: Box, kind: str, simple: bool) -> Content |
     """
     width, height = box[2] - box[0], box[3] - box[1]
     roomy = min(width, height) > 2.2 * LEAST and max(width, height) > 4 * LEAST
-    if simple or not roomy:
+    if simple:
+        return _content(*put(place.sheet, rng, place.source, box, kind, place.ground, whole=True))
+    if not roomy:
         return _one(place, rng, box, kind)
     habit = place.structure(rng)
     if kind in IMAGES and not 1 / _LONG < width / height < _LONG and habit.random() < 0.7:
@@ -90,7 +92,10 @@ def mark(image: Image, rng: Rng, box: Box, bar: bool) -> None:
 
 
 def _one(place: Place, rng: Rng, box: Box, kind: str) -> Content | None:
-    ink, kind = put(place.sheet, rng, place.source, box, kind, place.ground)
+    return _content(*put(place.sheet, rng, place.source, box, kind, place.ground))
+
+
+def _content(ink: Box | None, kind: str) -> Content | None:
     return None if ink is None else Content(ink, kind)
 
 

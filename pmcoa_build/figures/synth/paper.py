@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pmcoa_build.figures.boxes import Box, shrink_to_ink
 from pmcoa_build.figures.kinds import IMAGES
@@ -13,6 +14,8 @@ from pmcoa_build.figures.synth.imagery import Colour, Image, Rng
 
 FILLING = frozenset(IMAGES) - {"blot"}
 """Kinds of pictures that go to the edges of their boxes: they can be cropped, and printed on."""
+_TRIES = 5
+"""So often other content is taken where the first is of several parts."""
 _PAPER = 244
 """Lowest channel from which a pixel of a drawing is paper."""
 
@@ -74,14 +77,20 @@ def contain(drawing: Image, width: int, height: int) -> Image:
     return scaled
 
 
+def _ink(content: Image) -> NDArray[np.bool_]:
+    """The pixels (H, W) that are not paper."""
+    import cv2
+
+    red, green, blue = cv2.split(content)
+    return np.asarray(cv2.min(cv2.min(red, green), blue)) < _PAPER
+
+
 def paste(sheet: Sheet, content: Image, at: tuple[int, int], ground: Colour | None = None) -> Box | None:
     """Put content down with its upper left corner at `at`, in place; returns its ink's box, None without ink.
 
     On a light ground (the sheet's, or `ground` where that part is tinted) white is paper and takes the ground's colour;
     on a dark one all of the content is ink.
     """
-    import cv2
-
     x, y = at
     tall, wide = content.shape[:2]
     ground = ground or sheet.ground
@@ -89,8 +98,7 @@ def paste(sheet: Sheet, content: Image, at: tuple[int, int], ground: Colour | No
     if not is_light(ground):
         sheet.image[y : y + tall, x : x + wide] = content
         return box
-    red, green, blue = cv2.split(content)
-    ink = np.asarray(cv2.min(cv2.min(red, green), blue)) < _PAPER
+    ink = _ink(content)
     if ground != (255, 255, 255):
         content = np.where(ink[:, :, None], content, np.asarray(ground, np.uint8))
     sheet.image[y : y + tall, x : x + wide] = content
@@ -103,11 +111,27 @@ def fit(content: Image, kind: str, width: int, height: int) -> Image:
     return cover(content, width, height) if kind in FILLING else contain(content, width, height)
 
 
-def put(sheet: Sheet, rng: Rng, source: Source, box: Box, kind: str, ground: Colour | None = None
-        ) -> tuple[Box | None, str]:
-    """Fill a box with content of a kind: pictures cover it, drawings stand in it. Returns the ink's box and kind."""
+def divided(content: Image) -> bool:
+    """True where white runs right across content, away from its edges: several things, not one."""
+    ink = _ink(content)
+    for axis in (0, 1):
+        lines = ink.any(axis=axis)
+        if not lines[len(lines) // 4 : len(lines) - len(lines) // 4].all():
+            return True
+    return False
+
+
+def put(sheet: Sheet, rng: Rng, source: Source, box: Box, kind: str, ground: Colour | None = None, *,
+        whole: bool = False) -> tuple[Box | None, str]:
+    """Fill a box with content of a kind: pictures cover it, drawings stand in it. Returns the ink's box and kind.
+
+    `whole`: preferably one thing that nothing divides; blots, diagrams and tables are one with gaps, too.
+    """
     width, height = box[2] - box[0], box[3] - box[1]
     content, kind = source.take(rng, kind, width / height)
+    for _ in range(_TRIES):
+        if whole and kind in FILLING | {"plot"} and divided(content):
+            content, kind = source.take(rng, kind, width / height)
     fitted = fit(content, kind, width, height)
     x = box[0] + (0 if rng.random() < 0.5 else (width - fitted.shape[1]) // 2)
     return paste(sheet, fitted, (x, box[1]), ground), kind

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pmcoa_build.figures.synth.paper import blank, contain, cover, paste, put
+from pmcoa_build.figures.synth.paper import blank, contain, cover, divided, paste, put
 
 SIDES = st.integers(1, 120)
 
@@ -50,3 +50,29 @@ def test_pictures_cover_and_drawings_stand_inside(bank, kind: str) -> None:
     assert (found == box) == (kind == "photo")
     assert box[0] <= found[0] < found[2] <= box[2]
     assert box[1] <= found[1] < found[3] <= box[3]
+
+
+@pytest.mark.parametrize(("rows", "several"), [
+    ((), False), ((20,), True), ((2,), False), ((19, 20, 21), True), ((38,), False),
+])
+def test_white_across_the_middle_divides(rows: tuple[int, ...], several: bool) -> None:
+    content = np.full((40, 60, 3), 90, np.uint8)
+    content[list(rows)] = 255
+    assert divided(content) == several
+    assert divided(content.transpose(1, 0, 2)) == several
+
+
+def test_one_thing_is_taken_where_it_is_wanted() -> None:
+    whole = np.full((40, 40, 3), 90, np.uint8)
+    parts = whole.copy()
+    parts[:, 18:22] = 255
+
+    left = [parts, parts, whole]
+
+    class Turns:
+        def take(self, rng: np.random.Generator, kind: str | None, aspect: float) -> tuple[np.ndarray, str]:
+            return left.pop(0), "plot"
+
+    sheet = blank(40, 40, (255, 255, 255))
+    put(sheet, np.random.default_rng(0), Turns(), (0, 0, 40, 40), "plot", whole=True)
+    assert sheet.image.max() == 90
