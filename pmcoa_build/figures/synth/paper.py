@@ -115,7 +115,7 @@ def divided(content: Image) -> bool:
     """True where white runs right across content, away from its edges: several things, not one."""
     ink = _ink(content)
     for axis in (0, 1):
-        lines = ink.any(axis=axis)
+        lines = np.asarray(ink.any(axis=axis))
         if not lines[len(lines) // 4 : len(lines) - len(lines) // 4].all():
             return True
     return False
@@ -129,9 +129,10 @@ def put(sheet: Sheet, rng: Rng, source: Source, box: Box, kind: str, ground: Col
     """
     width, height = box[2] - box[0], box[3] - box[1]
     content, kind = source.take(rng, kind, width / height)
-    for _ in range(_TRIES):
-        if whole and kind in FILLING | {"plot"} and divided(content):
-            content, kind = source.take(rng, kind, width / height)
+    for _ in range(_TRIES if whole and kind in FILLING | {"plot"} else 0):
+        if not divided(content):
+            break
+        content, kind = source.take(rng, kind, width / height)
     fitted = fit(content, kind, width, height)
     x = box[0] + (0 if rng.random() < 0.5 else (width - fitted.shape[1]) // 2)
     return paste(sheet, fitted, (x, box[1]), ground), kind
