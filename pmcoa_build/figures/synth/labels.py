@@ -21,11 +21,11 @@ _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 INSIDE = ("top left", "bottom left", "bottom right", "top right")
 """Places on the panel's picture; the others are in the margin beside it."""
 _ON_PICTURES: Mapping[str, float] = {
-    "top left": 0.34, "bottom left": 0.22, "bottom right": 0.07, "top right": 0.04, "above": 0.17, "left": 0.05,
+    "top left": 0.29, "bottom left": 0.26, "bottom right": 0.07, "top right": 0.04, "above": 0.17, "left": 0.05,
     "below": 0.06, "below left": 0.03, "above middle": 0.02,
 }
 _ON_DRAWINGS: Mapping[str, float] = {
-    "top left": 0.22, "above": 0.46, "left": 0.14, "below": 0.08, "below left": 0.06, "above middle": 0.02,
+    "top left": 0.22, "above": 0.46, "left": 0.14, "below": 0.08, "below left": 0.09, "above middle": 0.02,
     "top right": 0.02,
 }
 _WORDS = (
