@@ -33,7 +33,7 @@ def _brackets(axes: Any, rng: Rng, style: Style, places: int, top: float) -> Non
 
 def _name_groups(axes: Any, rng: Rng, places: Any, names: list[str], *, tilt: bool | None = None) -> None:
     turned = max(map(len, names)) * len(names) > 18 if tilt is None else tilt
-    turn = pick(rng, (45, 45, 90, 30)) if turned else 0
+    turn = pick(rng, (45, 45, 90, 30) if len(names) < 8 else (90,)) if turned else 0
     align = {"ha": "right", "rotation_mode": "anchor"} if turn not in (0, 90) else {}
     axes.set_xticks(list(places), names, rotation=turn, **align)
 

@@ -102,7 +102,8 @@ def sources(kind: str) -> int:
     places = [(_folder("skimage", "data"), _SKIMAGE[kind])]
     if kind == "radiology":
         places += [(_folder("matplotlib", "mpl-data", "sample_data"), (_MR,)),
-                   (_folder("pydicom", "data", "test_files"), _DICOM), (_folder("nibabel", "tests", "data"), (_VOLUME,))]
+                   (_folder("pydicom", "data", "test_files"), _DICOM),
+                   (_folder("nibabel", "tests", "data"), (_VOLUME,))]
     return sum((folder / name).exists() for folder, names in places if folder for name in names)
 
 
