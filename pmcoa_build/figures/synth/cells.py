@@ -38,8 +38,7 @@ def scene(rng: Rng, width: int, height: int) -> list[Field]:
     nuclei = core * (0.75 + 0.15 * clouds(rng, width, height, unit / 5))
     if unit <= 9:
         nuclei = specks(rng, width, height, full, unit / 3, count)
-        makers: dict[str, Callable[[], Field]] = {
-
+    makers: dict[str, Callable[[], Field]] = {
         "cytoplasm": lambda: body * (0.5 + 0.2 * clouds(rng, width, height, unit / 3)) * (1 - 0.5 * core),
         "puncta": lambda: specks(rng, width, height, body * 0.9, max(0.6, unit / 30),
                                  round(count * rng.uniform(6, 40))),
@@ -57,7 +56,6 @@ def _processes(rng: Rng, width: int, height: int) -> Field:
     starts = rng.uniform(0, 1, (3, 2)) * (width, height)
     trees = [tree(rng, width, height, (x, y), rng.uniform(0, 6.28), 2) for x, y in starts]
     return np.maximum(np.maximum(trees[0], trees[1]), trees[2])
-
 
 
 def show(rng: Rng, channels: list[Field], colours: list[tuple[int, int, int]]) -> Image:

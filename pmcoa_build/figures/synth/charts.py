@@ -5,6 +5,7 @@ All lengths are pixels: figures are drawn at 72 dots an inch, where a point is a
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -161,7 +162,9 @@ def canvas(rng: Rng, width: int, height: int, fill: Callable[[Any, Rng, Style], 
                         layout=ConstrainedLayoutEngine(w_pad=2 / 72, h_pad=2 / 72))
         agg = FigureCanvasAgg(figure)
         fill(figure, rng, _style(rng, size, line))
-        agg.draw()
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="constrained_layout not applied")  # tiny, crowded: as they are
+            agg.draw()
         return np.ascontiguousarray(np.asarray(agg.buffer_rgba())[:height, :width, :3])
 
 

@@ -37,6 +37,12 @@ def test_every_painter_fills_the_size_that_was_asked_for(painter: Painter) -> No
     assert image.std() > 2
 
 
+@pytest.mark.parametrize("painter", [p for p in PAINTERS if p.single], ids=lambda p: p.name)
+def test_pictures_of_all_magnifications(painter: Painter) -> None:
+    for seed, (width, height) in enumerate(((60, 50), (40, 90), (130, 60), (70, 70), (320, 240))):
+        assert painter.draw(rng_of(seed, painter.name, "again"), width, height).shape == (height, width, 3)
+
+
 @pytest.mark.parametrize("painter", PAINTERS[::6], ids=lambda p: p.name)
 def test_the_seed_alone_decides(painter: Painter) -> None:
     one, same, other = (painter.draw(rng_of(seed, painter.name), 120, 100) for seed in (2, 2, 3))
