@@ -14,6 +14,7 @@ import numpy as np
 from pmcoa_build.figures.kinds import DRAWINGS
 from pmcoa_build.figures.synth.content import PAINTERS, Painter
 from pmcoa_build.figures.synth.imagery import Image, Rng, pick, rng_of
+from pmcoa_build.figures.synth.marks import mark
 
 INDEX = "index.json"
 _SIDES = (100, 700)
@@ -32,6 +33,7 @@ class Entry:
     painter: str
     width: int
     height: int
+    single: bool
 
 
 def _size(rng: Rng, aspect: tuple[float, float]) -> tuple[int, int]:
@@ -61,7 +63,7 @@ def _store(task: tuple[str, int, int]) -> Entry:
     name = f"{number:05d}.{'png' if drawn else 'jpg'}"
     quality = [cv2.IMWRITE_PNG_COMPRESSION, 2] if drawn else [cv2.IMWRITE_JPEG_QUALITY, 95]
     cv2.imwrite(str(Path(folder) / name), image[:, :, ::-1], quality)
-    return Entry(name, painter.kind, painter.name, image.shape[1], image.shape[0])
+    return Entry(name, painter.kind, painter.name, image.shape[1], image.shape[0], painter.single)
 
 
 def _entries(tasks: list[tuple[str, int, int]]) -> Iterator[Entry]:
@@ -111,7 +113,13 @@ class Bank:
         nearest = among[np.argsort(away, kind="stable")[: max(_FEWEST, int((away < _NEAR).sum()))]]
         entry = self.entries[int(pick(rng, nearest))]
         image = cv2.cvtColor(cv2.imread(str(self.folder / entry.file)), cv2.COLOR_BGR2RGB)
-        return (_vary_drawing(rng, image) if entry.kind in DRAWINGS else _vary_picture(rng, image)), entry.kind
+        if entry.kind in DRAWINGS:
+            return _vary_drawing(rng, image), entry.kind
+        image = _vary_picture(rng, image)
+        if entry.single:
+            image = _view(rng, image)
+            mark(rng, image, entry.kind)
+        return image, entry.kind
 
 
 def _vary_drawing(rng: Rng, image: Image) -> Image:
@@ -122,13 +130,22 @@ def _vary_drawing(rng: Rng, image: Image) -> Image:
 
 
 def _vary_picture(rng: Rng, image: Image) -> Image:
-    """Another gain and gamma, and a slight cast."""
-    gamma, gain = rng.uniform(0.8, 1.25), rng.uniform(0.85, 1.12)
-    level = np.clip((np.arange(256) / 255) ** gamma * gain * 255, 0, 255)
-    grey = bool((image[::7, ::7].max(axis=2) - image[::7, ::7].min(axis=2)).max() < 16)
-    cast = np.ones(3) if grey else rng.uniform(0.94, 1.06, 3)
-    table = np.clip(level[:, None] * cast, 0, 255).astype(np.uint8)
+    """Another gain and gamma, and a slight cast where there is colour."""
     import cv2
 
-    varied: Image = cv2.LUT(image, table[None])
+    level = np.clip((np.arange(256) / 255) ** rng.uniform(0.8, 1.25) * rng.uniform(0.85, 1.12) * 255, 0, 255)
+    sparse = image[::7, ::7].astype(np.int16)
+    grey = bool((sparse.max(axis=2) - sparse.min(axis=2)).max() < 16)
+    cast = np.ones(3) if grey else rng.uniform(0.94, 1.06, 3)
+    varied: Image = cv2.LUT(image, np.clip(level[:, None] * cast, 0, 255).astype(np.uint8)[None])
     return varied
+
+
+def _view(rng: Rng, image: Image) -> Image:
+    """A part of a picture, mirrored or not; never less than 70 % of either side."""
+    height, width = image.shape[:2]
+    share = rng.uniform(0.7, 1)
+    wide, tall = round(width * share), round(height * share)
+    x, y = int(rng.integers(0, width - wide + 1)), int(rng.integers(0, height - tall + 1))
+    part = image[y : y + tall, x : x + wide]
+    return np.ascontiguousarray(part[:, ::-1] if rng.random() < 0.5 else part)

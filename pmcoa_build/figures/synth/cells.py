@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
+from numpy.typing import NDArray
 
 from pmcoa_build.figures.synth.imagery import Field, Image, Rng, grey, noise, paint, pick, plain, to_image
-from pmcoa_build.figures.synth.texture import borders, clouds, false_colour, grain, light, specks, step, territories, tree, warp
+from pmcoa_build.figures.synth.texture import (
+    borders,
+    clouds,
+    false_colour,
+    grain,
+    light,
+    specks,
+    step,
+    territories,
+    tree,
+    warp,
+)
 
 CHANNELS: tuple[tuple[int, int, int], ...] = ((40, 240, 60), (240, 40, 40), (60, 90, 255), (240, 50, 240),
-                                              (60, 230, 240),
-                                              (250, 240, 60), (255, 255, 255))
+                                              (60, 230, 240), (250, 240, 60), (255, 255, 255))
 
 
 def scene(rng: Rng, width: int, height: int) -> list[Field]:
@@ -22,22 +35,27 @@ def scene(rng: Rng, width: int, height: int) -> list[Field]:
     body = step(np.float32(rng.uniform(0.4, 0.75)) - reach - 0.06 * clouds(rng, width, height, unit / 2), 0.25)
     body *= (rng.random(count + 2)[np.clip(labels, 0, count + 1)] < rng.uniform(0.6, 1)).astype(np.float32)
     core = step(np.float32(rng.uniform(0.16, 0.26)) - reach, 0.06) * (body > 0)
-    nuclei = core * (0.75 + 0.15 * clouds(rng, width, height, unit / 5)) if unit > 9 else specks(rng, width, height,
-                                                                                                 full, unit / 3, count)
-    makers = {
+    nuclei = core * (0.75 + 0.15 * clouds(rng, width, height, unit / 5))
+    if unit <= 9:
+        nuclei = specks(rng, width, height, full, unit / 3, count)
+    makers: dict[str, Callable[[], Field]] = {
         "cytoplasm": lambda: body * (0.5 + 0.2 * clouds(rng, width, height, unit / 3)) * (1 - 0.5 * core),
         "puncta": lambda: specks(rng, width, height, body * 0.9, max(0.6, unit / 30),
                                  round(count * rng.uniform(6, 40))),
         "membrane": lambda: borders(labels) * 0.9 + body * 0.12,
         "filaments": lambda: step(0.2 - np.abs(clouds(rng, width, height, unit / 2)), 0.3) * body * 0.8,
         "sparse": lambda: specks(rng, width, height, full * 0.3, max(1, unit / 4), max(3, count // 2)),
-        "neurons": lambda: np.clip(sum(tree(rng, width, height, (rng.uniform(0, width), rng.uniform(0, height)),
-                                            rng.uniform(0, 6), 2)
-                                       for _ in range(3)), 0, 1) * 0.8,
+        "neurons": lambda: _processes(rng, width, height) * 0.8,
         "network": lambda: step(0.16 - np.abs(clouds(rng, width, height, unit)), 0.2),
     }
     names = rng.permutation(list(makers))[: int(rng.integers(1, 4))]
     return [nuclei, *(np.asarray(makers[str(name)](), np.float32) for name in names)]
+
+
+def _processes(rng: Rng, width: int, height: int) -> Field:
+    starts = rng.uniform(0, 1, (3, 2)) * (width, height)
+    trees = [tree(rng, width, height, (x, y), rng.uniform(0, 6.28), 2) for x, y in starts]
+    return np.maximum(np.maximum(trees[0], trees[1]), trees[2])
 
 
 def show(rng: Rng, channels: list[Field], colours: list[tuple[int, int, int]]) -> Image:
@@ -69,11 +87,11 @@ def culture(rng: Rng, width: int, height: int) -> Image:
 
     side = min(width, height)
     unit = side * rng.uniform(0.03, 0.15)
-    labels, reach = territories(rng, width, height, max(3, round(width * height / unit**2 * rng.uniform(0.2, 0.8))))
+    _, reach = territories(rng, width, height, max(3, round(width * height / unit**2 * rng.uniform(0.2, 0.8))))
     body = step(np.float32(0.3) - reach - 0.09 * clouds(rng, width, height, unit), 0.12)
     halo = np.clip(cv2.GaussianBlur(body, (0, 0), unit / 9) - body * 0.55, 0, 1)
-    picture = 140 + 110 * halo - 35 * body + 9 * clouds(rng, width, height, unit / 3) + 8 * noise(rng, width, height,
-                                                                                                  side / 2)
+    uneven = 9 * clouds(rng, width, height, unit / 3) + 8 * noise(rng, width, height, side / 2)
+    picture = 140 + 110 * halo - 35 * body + uneven
     tint = np.asarray(pick(rng, ((1, 1, 1), (1, 1, 1), (1, 0.98, 0.88), (0.9, 0.97, 1))), np.float32)
     return grain(rng, picture[:, :, None] * tint, 3)
 
@@ -98,26 +116,25 @@ def transmission(rng: Rng, width: int, height: int) -> Image:
 
     side = min(width, height)
     unit = side * float(np.exp(rng.uniform(np.log(0.06), np.log(0.5))))
-    labels, reach = territories(rng, width, height, max(3, round(width * height / unit**2)))
+    labels, _ = territories(rng, width, height, max(3, round(width * height / unit**2)))
     membrane = cv2.GaussianBlur(cv2.dilate(borders(labels), np.ones((2, 2), np.uint8)), (0, 0), 0.9)
     levels = rng.uniform(150, 215, int(labels.max()) + 1).astype(np.float32)
     picture = levels[labels] + 10 * clouds(rng, width, height, 6)
     full = np.ones((height, width), np.float32)
     organelles = specks(rng, width, height, full * 0.5, unit / 5, max(3, round(width * height / unit**2 * 1.2)))
-    stripes = 0.75 + 0.25 * np.sin(np.arange(width, dtype=np.float32)[None, :] / max(unit / 40, 0.8) + 2 * noise(rng,
-                                                                                                                 width,
-                                                                                                                 height, unit))
+    along = np.arange(width, dtype=np.float32)[None, :] / max(unit / 40, 0.8)
+    stripes = 0.75 + 0.25 * np.sin(along + 2 * noise(rng, width, height, unit))
     picture += (step(organelles - 0.3) * stripes) * (85 - picture) * 0.9
     vesicles = specks(rng, width, height, step(clouds(rng, width, height, unit) - 0.9), max(1, unit / 25), 400)
     picture += vesicles * (95 - picture) * 0.6 - membrane * 140
     if rng.random() < 0.12:
-        return _segmented(rng, grey(warp(rng, picture, 0.06)), warp(rng, labels.astype(np.float32), 0))
+        return _segmented(rng, grey(picture), labels)
     return grain(rng, grey(warp(rng, picture.astype(np.float32), 0.06)), float(rng.uniform(5, 14)))
 
 
-def _segmented(rng: Rng, image: Image, labels: Field) -> Image:
+def _segmented(rng: Rng, image: Image, labels: NDArray[np.int32]) -> Image:
     """Every process in a colour of its own over the micrograph."""
-    colours = rng.uniform(40, 255, (int(labels.max()) + 2, 3))[labels.astype(int)]
+    colours = rng.uniform(40, 255, (int(labels.max()) + 2, 3))[labels]
     return to_image((0.45 * image + 0.55 * colours).astype(np.float32))
 
 

@@ -5,6 +5,7 @@ All lengths are pixels: figures are drawn at 72 dots an inch, where a point is a
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -142,22 +143,28 @@ def _style(rng: Rng, size: float, line: float) -> Style:
                  bool(rng.random() < 0.85), str(pick(rng, ("none", "none", "best", "right", "top", "best"))))
 
 
-def canvas(rng: Rng, width: int, height: int, fill: Callable[[Any, Rng, Style], None]) -> Image:
-    """A matplotlib figure of (width, height) pixels in a random style; `fill(figure, rng, style)` draws into it."""
+def canvas(rng: Rng, width: int, height: int, fill: Callable[[Any, Rng, Style], None], *, rows: int = 1,
+           columns: int = 1) -> Image:
+    """A matplotlib figure of (width, height) pixels in a random style; `fill(figure, rng, style)` draws into it.
+
+    Letters suit the size of one of its `rows` x `columns` plots.
+    """
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     small = min(width, height)
-    size = float(np.clip(small * rng.uniform(0.032, 0.065), 5.5, 17))
+    size = float(np.clip(min(width / columns, height / rows) * rng.uniform(0.032, 0.065), 5.5, 17))
     line = float(pick(rng, (0.6, 0.8, 1, 1, 1.3, 1.8))) * (0.7 + small / 900)
     with matplotlib.rc_context(_settings(rng, size, line, bool(rng.random() < 0.2))):
         figure = Figure(figsize=(width / 72, height / 72), dpi=72,
                         layout=ConstrainedLayoutEngine(w_pad=2 / 72, h_pad=2 / 72))
         agg = FigureCanvasAgg(figure)
         fill(figure, rng, _style(rng, size, line))
-        agg.draw()
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="constrained_layout not applied")  # tiny, crowded: as they are
+            agg.draw()
         return np.ascontiguousarray(np.asarray(agg.buffer_rgba())[:height, :width, :3])
 
 
@@ -197,15 +204,16 @@ def charts(plots: Sequence[Plot], alike: bool) -> Draw:
     """The draw of several plots that stand under one letter: all of one sort (`alike`), or mixed."""
 
     def draw(rng: Rng, width: int, height: int) -> Image:
+        wide = width / height
+        columns = int(np.clip(round(wide * rng.uniform(1, 2)), 1, 5))
+        rows = int(np.clip(round(columns / wide * rng.uniform(0.6, 1)), 1 if columns > 1 else 2, 4))
+
         def fill(figure: Any, rng: Rng, style: Style) -> None:
-            wide = width / height
-            columns = int(np.clip(round(wide * rng.uniform(1, 2)), 1, 5))
-            rows = int(np.clip(round(columns / wide * rng.uniform(0.6, 1)), 1 if columns > 1 else 2, 4))
             only = pick(rng, plots)
             for place in range(rows * columns):
                 axes = figure.add_subplot(rows, columns, place + 1)
                 (only if alike else pick(rng, plots))(axes, rng, style)
 
-        return canvas(rng, width, height, fill)
+        return canvas(rng, width, height, fill, rows=rows, columns=columns)
 
     return draw

@@ -10,6 +10,7 @@ from pmcoa_build.figures.synth.charts import GENES, GROUPS, MEASURES, TERMS, Sty
 from pmcoa_build.figures.synth.imagery import Rng, pick
 
 _STARS = ("*", "**", "***", "****", "ns", "n.s.", "p = 0.03", "p < 0.001", "#", "p=0.21")
+_STUDIES = ("Age", "Sex", "Stage", "Smith", "Wang", "Lee", "BMI", "Grade", "Garcia")
 _HATCHES = ("", "", "", "//", "\\\\", "..", "xx", "--")
 
 
@@ -32,7 +33,7 @@ def _brackets(axes: Any, rng: Rng, style: Style, places: int, top: float) -> Non
 
 def _name_groups(axes: Any, rng: Rng, places: Any, names: list[str], *, tilt: bool | None = None) -> None:
     turned = max(map(len, names)) * len(names) > 18 if tilt is None else tilt
-    turn = pick(rng, (45, 45, 90, 30)) if turned else 0
+    turn = pick(rng, (45, 45, 90, 30) if len(names) < 8 else (90,)) if turned else 0
     align = {"ha": "right", "rotation_mode": "anchor"} if turn not in (0, 90) else {}
     axes.set_xticks(list(places), names, rotation=turn, **align)
 
@@ -220,9 +221,7 @@ def forest(axes: Any, rng: Rng, style: Style) -> None:
                   color=pick(rng, ("black", style.colours[0])),
                   ms=style.marker, lw=style.line, capsize=pick(rng, (0, 2)))
     axes.axvline(1, color="black", ls=pick(rng, ("--", "-", ":")), lw=style.line * 0.8)
-    names = [f"{pick(rng, ('Age', 'Sex', 'Stage', 'Smith', 'Wang', 'Lee', 'BMI', 'Grade', 'Garcia'))} {rng.integers(1990, 2024)}"
-             for _ in range(count)]
-    axes.set_yticks(rows, names)
+    axes.set_yticks(rows, [f"{pick(rng, _STUDIES)} {rng.integers(1990, 2024)}" for _ in range(count)])
     if rng.random() < 0.6:
         for row, effect, half in zip(rows, effects, halves, strict=True):
             axes.text(2.6, row, f"{effect:.2f} ({effect - half:.2f}-{effect + half:.2f})", va="center",

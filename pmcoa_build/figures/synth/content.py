@@ -17,6 +17,7 @@ from pmcoa_build.figures.synth import (
     photos,
     relations,
     renders,
+    samples,
     scans,
     signals,
     tables,
@@ -44,7 +45,7 @@ class Painter:
     """One sort of content: `draw(rng, width, height)` fills so many pixels (uint8 RGB, height x width x 3).
 
     `kind` is one of those of the panels table; `aspect` the (lowest, highest) width / height that suits; `weight` its
-    share of all drawn panels.
+    share of all drawn panels. `single`: one picture without words, which may be mirrored, cropped and marked.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Painter:
     draw: Draw
     aspect: tuple[float, float]
     weight: float
+    single: bool = False
 
 
 def _drawn(modality: Modality, rng: Rng, width: int, height: int) -> Image:
@@ -61,8 +63,8 @@ def _drawn(modality: Modality, rng: Rng, width: int, height: int) -> Image:
 def _of_sample(modalities: Sequence[Modality], weight: float, *, worn: bool = False) -> list[Painter]:
     """The modalities of the embedded sample, as they are or `worn` as scans of many machines are."""
     draw = scans.worn if worn else _drawn
-    return [Painter(f"sample-{m.name}", m.kind, partial(draw, m), (m.aspect * 0.75, m.aspect * 1.35),
-                    weight) for m in modalities]
+    return [Painter(f"sample-{m.name}", m.kind, partial(draw, m), (m.aspect * 0.75, m.aspect * 1.35), weight,
+                    worn) for m in modalities]
 
 
 def _plots(plots: Sequence[tuple[Plot, float]], projection: str | None = None) -> list[Painter]:
@@ -70,7 +72,15 @@ def _plots(plots: Sequence[tuple[Plot, float]], projection: str | None = None) -
 
 
 def _sorts(kind: str, aspect: tuple[float, float], *sorts: tuple[Draw, float]) -> list[Painter]:
-    return [Painter(draw.__name__, kind, draw, aspect, weight) for draw, weight in sorts]
+    single = kind in ("microscopy", "radiology", "photo")
+    return [Painter(draw.__name__, kind, draw, aspect, weight, single) for draw, weight in sorts]
+
+
+def _real() -> list[Painter]:
+    """Parts of real pictures, of those kinds that installed packages hold."""
+    found = {kind: samples.sources(kind) for kind in ("microscopy", "radiology", "photo")}
+    return [Painter(f"real-{kind}", kind, samples.part_of(kind), (0.6, 1.8), 0.25 * count, single=True)
+            for kind, count in found.items() if count]
 
 
 _SINGLE: tuple[tuple[Plot, float], ...] = (
@@ -99,7 +109,7 @@ _DRAWN: tuple[Painter, ...] = (
     Painter("clustermap", "plot", fields.clustermap, (0.5, 1.3), 3),
     Painter("charts-alike", "plot", charts(_SEVERAL, alike=True), (0.5, 3.0), 12),
     Painter("charts-mixed", "plot", charts(_SEVERAL, alike=False), (0.5, 3.0), 4),
-    *_of_sample(PLOTS, 0.4), *_of_sample(BLOTS, 0.5), *_of_sample(CLINICAL, 1, worn=True),
+    *_real(), *_of_sample(PLOTS, 0.4), *_of_sample(BLOTS, 0.5), *_of_sample(CLINICAL, 1, worn=True),
     *_of_sample(RADIOLOGY, 1, worn=True), *_of_sample(MICROSCOPY, 0.5, worn=True),
     *_sorts("microscopy", _ANY, (tissue.haematoxylin_eosin, 6), (tissue.immunohistochemistry, 4),
             (tissue.special_stain, 3),

@@ -1,8 +1,9 @@
-"""Diagrams: flow charts, pathways, cells, networks, Venn circles, timelines, maps, drawn with OpenCV on tinted paper."""
+"""Diagrams: flow charts, pathways, cells, networks, Venn circles, timelines, maps, drawn with OpenCV."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from pmcoa_build.figures.synth.charts import GENES, GROUPS, TERMS
 from pmcoa_build.figures.synth.imagery import Image, Rng, pick
 from pmcoa_build.figures.synth.pen import Colour, arrow, box, disc, fresh, palette, polygon, say, stroke, tint
 from pmcoa_build.figures.synth.text import extent
+from pmcoa_build.figures.synth.texture import borders, clouds, step, territories
 
 _STEPS = ("Records identified (n = 1,204)", "Assessed for eligibility", "Excluded (n = 87)", "Randomised (n = 240)",
           "Allocated",
@@ -72,7 +74,7 @@ def pathway(rng: Rng, width: int, height: int) -> Image:
         _membrane(rng, image, colours[-1])
     count = int(rng.integers(4, 13))
     places = _apart(rng, count, width, height, size * 4)
-    for a, b in zip(places[:-1], places[1:], strict=True):
+    for a, b in pairwise(places):
         colour = pick(rng, ((30, 30, 30), (30, 30, 30), (190, 30, 30), (30, 110, 60)))
         near, far = np.array(a) * 0.72 + np.array(b) * 0.28, np.array(a) * 0.28 + np.array(b) * 0.72
         arrow(image, _whole(near), _whole(far), colour, thick=int(rng.integers(1, 4)), blunt=bool(rng.random() < 0.25))
@@ -128,8 +130,8 @@ def network(rng: Rng, width: int, height: int) -> Image:
         count = int(rng.integers(8, 45))
         places = _apart(rng, count, width, height, size * 3)
         hubs = max(1, count // 12) if sort == "hubs" else count
-        links = [(i, int(rng.integers(0, hubs))) for i in range(count)] + [tuple(rng.integers(0, count,
-                                                                                              2)) for _ in range(count // 2)]
+        links = [(i, int(rng.integers(0, hubs))) for i in range(count)]
+        links += [(int(a), int(b)) for a, b in rng.integers(0, count, (count // 2, 2))]
     for a, b in links:
         stroke(image, [places[a], places[b]], pick(rng, ((150, 150, 150), (190, 190, 190), (220, 130, 130))))
     for x, y in places:
@@ -244,14 +246,11 @@ def _icon(rng: Rng, image: Image, at: tuple[int, int], reach: int, colours: Sequ
 
 def region_map(rng: Rng, width: int, height: int) -> Image:
     """A map: regions in flat colours with dark borders, a sea around, points, a scale or compass."""
-    from pmcoa_build.figures.synth.texture import borders, clouds, step, territories, warp
-
     side = min(width, height)
     labels, _ = territories(rng, width, height, int(rng.integers(6, 60)))
-    shape = warp(rng, labels.astype(np.float32) * 1.0, 0.0).astype(np.int32)
-    colours = np.array([pick(rng, palette(rng)) for _ in range(int(shape.max()) + 1)], np.uint8)
-    image = colours[shape]
-    image[borders(shape) > 0] = pick(rng, (60, 255, 120))
+    colours = np.array([pick(rng, palette(rng)) for _ in range(int(labels.max()) + 1)], np.uint8)
+    image: Image = colours[labels]
+    image[borders(labels) > 0] = pick(rng, (60, 255, 120))
     x, y = np.meshgrid(np.linspace(-1, 1, width), np.linspace(-1, 1, height))
     land = step((0.75 - np.hypot(x, y) + 0.22 * clouds(rng, width, height, side / 4)).astype(np.float32), 0.01) > 0.5
     image[~land] = pick(rng, ((255, 255, 255), (255, 255, 255), (205, 225, 240)))

@@ -27,8 +27,7 @@ def _matrix(rng: Rng, rows: int, columns: int) -> Any:
 def heatmap(axes: Any, rng: Rng, style: Style) -> None:
     """A matrix of coloured cells, with names, numbers in the cells or none, and mostly a colour bar."""
     few = rng.random() < 0.5
-    rows, columns = (int(rng.integers(2, 9)), int(rng.integers(2, 9))) if few else (int(rng.integers(10, 60)),
-                                                                                    int(rng.integers(5, 40)))
+    rows, columns = (int(n) for n in (rng.integers(2, 9, 2) if few else rng.integers((10, 5), (60, 40))))
     values = _matrix(rng, rows, columns)
     shown = axes.pcolormesh(values, cmap=pick(rng, _MAPS),
                             edgecolors=pick(rng, ("none", "black", "white")) if few else "none",
@@ -123,12 +122,12 @@ def cytometry(axes: Any, rng: Rng, style: Style) -> None:
     else:
         corner = rng.uniform(0.5, 2.5, 2)
         axes.plot(*(corner[:, None] + np.array([[0, 2, 2, 0, 0], [0, 0, 2, 2, 0]])), color="black", lw=style.line)
-        axes.text(*(corner + (0.1, 2.05)), f"{rng.uniform(1, 99):.1f}%")
+        axes.text(corner[0] + 0.1, corner[1] + 2.05, f"{rng.uniform(1, 99):.1f}%")
     axes.set_xlim(0, 5)
     axes.set_ylim(0, 5)
     if rng.random() < 0.6:
-        axes.set_xticks(range(1, 6), [f"$10^{i}$" for i in range(1, 6)])
-        axes.set_yticks(range(1, 6), [f"$10^{i}$" for i in range(1, 6)])
+        axes.set_xticks((0.5, 2, 3.5), ("0", "10²", "10³"))
+        axes.set_yticks((0.5, 2, 3.5), ("0", "10²", "10³"))
     finish(axes, rng, style, *words(rng, _MARKERS, 2))
 
 

@@ -145,9 +145,9 @@ def plasmid(rng: Rng, width: int, height: int) -> Image:
                         max(3, side // 40), cv2.LINE_AA)
             if ring == 0:
                 middle = math.radians(turn + wide / 2)
-                say(image, pick(rng, (*GENES, "ori", "AmpR", "EcoRI", "lacZ")),
-                    (round(centre[0] + reach * 1.24 * math.cos(middle)),
-                                                                          round(centre[1] + reach * 1.2 * math.sin(middle))), size)
+                dx, dy = 1.24 * reach * math.cos(middle), 1.2 * reach * math.sin(middle)
+                at = (round(centre[0] + dx), round(centre[1] + dy))
+                say(image, pick(rng, (*GENES, "ori", "AmpR", "EcoRI", "lacZ")), at, size)
             turn += wide + rng.uniform(2, 30)
     say(image, pick(rng, ("pUC19", "4.2 kb", "Chr. 1", "Vector")), centre, size + 2)
     return image

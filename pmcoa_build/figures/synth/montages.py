@@ -1,4 +1,4 @@
-"""Several pictures under one letter: rows of channels, slices, time points, with headings, row names, insets, thin gaps."""
+"""Several pictures under one letter: channels, slices, time points, with headings, row names, insets, thin gaps."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from pmcoa_build.figures.synth.charts import GROUPS
 from pmcoa_build.figures.synth.cells import CHANNELS, scene, show
+from pmcoa_build.figures.synth.charts import GROUPS
 from pmcoa_build.figures.synth.imagery import Image, Rng, pick
 from pmcoa_build.figures.synth.text import extent, write
+from pmcoa_build.figures.synth.texture import warp
 
 Draw = Callable[[Rng, int, int], Image]
 _STAINS = ("GFP", "mCherry", "DAPI", "Merge", "Merged", "Ki67", "CD31", "α-SMA", "LC3", "LysoTracker", "Phalloidin",
@@ -57,8 +58,8 @@ def _place(rng: Rng, width: int, height: int, tiles: Callable[[int, int, int, in
     paper = 255 if top or left or rng.random() < 0.6 else 0
     image = np.full((height, width, 3), paper, np.uint8)
     gap = int(pick(rng, (0, 1, 1, 2, 2, 3, 5)))
-    xs, ys = np.linspace(left, width + gap, columns + 1).astype(int), np.linspace(top, height + gap,
-                                                                                  rows + 1).astype(int)
+    xs = np.linspace(left, width + gap, columns + 1).astype(int)
+    ys = np.linspace(top, height + gap, rows + 1).astype(int)
     for row in range(rows):
         for column in range(columns):
             wide, tall = max(4, xs[column + 1] - xs[column] - gap), max(4, ys[row + 1] - ys[row] - gap)
@@ -110,7 +111,7 @@ def _to(field: np.ndarray, width: int, height: int) -> np.ndarray:
 
 
 def montage(draws: tuple[Draw, ...], *, dark: bool) -> Draw:
-    """The draw of a grid of like pictures, each by one painter of `draws`; `dark`: they stand on black, marks are white."""
+    """The draw of a grid of like pictures, all by one of `draws`; `dark`: they are dark, and their bars white."""
 
     def draw(rng: Rng, width: int, height: int) -> Image:
         one, bar = pick(rng, draws), rng.random() < 0.4
@@ -119,7 +120,7 @@ def montage(draws: tuple[Draw, ...], *, dark: bool) -> Draw:
 
         def tile(row: int, column: int, wide: int, tall: int) -> Image:
             own = np.random.default_rng(state + (row if alike else row * 100 + column))
-            image = one(own, wide, tall)
+            image = np.ascontiguousarray(warp(rng, one(own, wide, tall), 0.04))
             if bar:
                 _bar(image, dark=not dark)
             return image

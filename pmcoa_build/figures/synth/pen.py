@@ -120,5 +120,6 @@ def say(image: Image, text: str, centre: Point, size: int, colour: Colour = (25,
     top = centre[1] - len(lines) * (size + 2) // 2
     for row, line in enumerate(lines):
         x0, y0, x1, _ = extent(line, face, size)
-        write(image, line, (centre[0] - (x1 - x0) // 2, top + row * (size + 2) + max(0, y0 - size // 4)), size=size,
+        left = min(max(0, centre[0] - (x1 - x0) // 2), max(0, image.shape[1] - (x1 - x0)))
+        write(image, line, (left, top + row * (size + 2) + max(0, y0 - size // 4)), size=size,
               colour=colour, face=face)

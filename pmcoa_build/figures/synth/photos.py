@@ -101,8 +101,8 @@ def plants(rng: Rng, width: int, height: int) -> Image:
         paint(canvas, stem, (120, 150, 70))
         for _ in range(int(rng.integers(5, 16))):
             turn, far = rng.uniform(0, 6.28), min(width / count, height) * 0.45
-            cx, cy = root[0] + far * np.cos(turn) * rng.uniform(0.2,
-                                                                0.8), root[1] - height * 0.35 + far * np.sin(turn) * rng.uniform(0.2, 0.9)
+            cx = root[0] + far * np.cos(turn) * rng.uniform(0.2, 0.8)
+            cy = root[1] - height * 0.35 + far * np.sin(turn) * rng.uniform(0.2, 0.9)
             u, v = (x - cx) * np.cos(turn) + (y - cy) * np.sin(turn), (y - cy) * np.cos(turn) - (x - cx) * np.sin(turn)
             leaf = step((1 - (u / (far * 0.36)) ** 2 - (v / (far * 0.14)) ** 2).astype(np.float32), 0.2)
             paint(canvas, leaf, (60 + 40 * rng.random(), 120 + 60 * rng.random(), 50))

@@ -1,4 +1,4 @@
-"""Pictures computed from shapes: molecules as ribbons, surfaces and spheres, brains and organs as meshes, neurons in space."""
+"""Pictures computed from shapes: molecules as ribbons, spheres and sticks, organs as meshes, neurons in space."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from pmcoa_build.figures.synth.imagery import Field, Image, Rng, pick, plain, to_image
 from pmcoa_build.figures.synth.pen import say
-from pmcoa_build.figures.synth.texture import clouds, light, step, tree, warp
+from pmcoa_build.figures.synth.texture import clouds, false_colour, light, step, tree, warp
 
 _COLOURS = ((220, 60, 50), (60, 170, 80), (60, 100, 210), (240, 200, 60), (60, 200, 210), (200, 90, 200),
             (245, 150, 50), (170, 170, 175),
@@ -21,18 +21,19 @@ def _ground(rng: Rng, width: int, height: int) -> NDArray[np.float32]:
 
 def _curve(rng: Rng, steps: int, width: int, height: int) -> NDArray[np.float64]:
     """A wandering chain in space that fills the picture: steps x (x, y, depth 0 to 1)."""
-    walk = np.cumsum(rng.normal(0, 1, (steps // 8, 3)) + 0.0, axis=0)
+    walk = np.cumsum(rng.normal(0, 1, (steps // 8, 3)), axis=0)
     walk -= np.linspace(0, 1, len(walk))[:, None] * (walk[-1] - walk[0]) * 0.8
-    fine = np.stack([np.interp(np.linspace(0, len(walk) - 1, steps), np.arange(len(walk)),
-                               np.convolve(np.pad(walk[:, i], 1, "edge"), [0.25, 0.5, 0.25], "valid"))
-                     for i in range(3)], axis=1)
+    smooth = [np.convolve(np.pad(axis, 1, "edge"), [0.25, 0.5, 0.25], "valid") for axis in walk.T]
+    at = np.linspace(0, len(walk) - 1, steps)
+    fine = np.stack([np.interp(at, np.arange(len(walk)), axis) for axis in smooth], axis=1)
     low, high = fine.min(axis=0), fine.max(axis=0)
-    return (fine - low) / np.maximum(high - low, 1e-6) * [width * 0.84, height * 0.84, 1] + [width * 0.08,
-                                                                                             height * 0.08, 0]
+    room, rim = np.array([width * 0.84, height * 0.84, 1]), np.array([width * 0.08, height * 0.08, 0])
+    chain: NDArray[np.float64] = (fine - low) / np.maximum(high - low, 1e-6) * room + rim
+    return chain
 
 
 def ribbon(rng: Rng, width: int, height: int) -> Image:
-    """A protein's chain: coils as tubes, helices as wound bands, strands as flat arrows, coloured by chain or along it."""
+    """A protein's chain: coils as tubes, helices as wound bands, strands as broad ones, one colour or several."""
     import cv2
 
     canvas = _ground(rng, width, height)
@@ -57,7 +58,7 @@ def ribbon(rng: Rng, width: int, height: int) -> Image:
 
 def _balls(width: int, height: int, centres: NDArray[np.float64],
            radii: NDArray[np.float64]) -> tuple[Field, NDArray[np.int32]]:
-    """(height of the nearest ball above the plane, or -1; which ball it is) for balls given as x, y, depth in pixels."""
+    """(height of the nearest ball, or -1; which ball it is) of each pixel, for balls given as x, y, depth in pixels."""
     relief = np.full((height, width), -1, np.float32)
     which = np.full((height, width), -1, np.int32)
     for i, ((cx, cy, cz), radius) in enumerate(zip(centres, radii, strict=True)):
@@ -165,16 +166,13 @@ def neurons(rng: Rng, width: int, height: int) -> Image:
         canvas += volume * 0.35 * (np.asarray(pick(rng, _COLOURS), np.float32) - canvas)
     for _ in range(int(rng.integers(1, 8))):
         start = (rng.uniform(0.15, 0.85) * width, rng.uniform(0.15, 0.85) * height)
-        cell = warp(rng, tree(rng, width, height, start, rng.uniform(0, 6.28), int(rng.integers(2, 5))), 0.05)[:, :,
-                                                                                                               None]
-        canvas += cell * (np.asarray(pick(rng, _COLOURS), np.float32) - canvas)
+        cell = warp(rng, tree(rng, width, height, start, rng.uniform(0, 6.28), int(rng.integers(2, 5))), 0.05)
+        canvas += cell[:, :, None] * (np.asarray(pick(rng, _COLOURS), np.float32) - canvas)
     return to_image(canvas)
 
 
 def simulation(rng: Rng, width: int, height: int) -> Image:
-    """A computed field on a body (stress, flow, dose): rainbow colours on a lit tube or block, a colour bar beside it."""
-    from pmcoa_build.figures.synth.texture import false_colour
-
+    """A computed field on a body (stress, flow, dose) in rainbow colours, a colour bar beside it."""
     canvas = _ground(rng, width, height)
     side = min(width, height)
     bar = max(6, width // 22)

@@ -1,10 +1,22 @@
-"""Scans with the disorder of real ones: slices of bodies, heads and joints, ultrasound, nuclear medicine, angiography."""
+"""Scans with the disorder of real ones: bodies, heads and joints, ultrasound, nuclear medicine, angiography."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from pmcoa_build.figures.synth.imagery import Field, Image, Modality, Rng, ellipse, grey, grid, lesion, noise, pick
+from pmcoa_build.figures.synth.imagery import (
+    Field,
+    Image,
+    Modality,
+    Rng,
+    ellipse,
+    grey,
+    grid,
+    lesion,
+    noise,
+    pick,
+    to_image,
+)
 from pmcoa_build.figures.synth.texture import clouds, false_colour, grain, step, tree, warp
 
 
@@ -98,7 +110,7 @@ def _activated(rng: Rng, image: Image, where: Field) -> Image:
     heat = np.clip(clouds(rng, width, height, min(width, height) / 5, 2) - rng.uniform(0.2, 1), 0, 1) * where
     colour = false_colour(0.35 + 0.6 * heat, pick(rng, ("HOT", "JET", "PLASMA")))
     cover = (np.clip(heat * 6, 0, 1) * rng.uniform(0.6, 1))[:, :, None]
-    return (image * (1 - cover) + colour * cover).astype(np.uint8)
+    return to_image(image * (1 - cover) + colour * cover)
 
 
 def profile(rng: Rng, width: int, height: int) -> Image:
@@ -108,8 +120,8 @@ def profile(rng: Rng, width: int, height: int) -> Image:
     wide, tall = width / min(width, height), height / min(width, height)
     if rng.random() < 0.5:
         for side, reach in ((-1, rng.uniform(0.1, 0.25)), (1, rng.uniform(0.1, 0.25))):
-            edge = np.abs(x) - 0.5 * wide * rng.uniform(0.7, 1.1) - 0.16 * np.abs(y) ** 2 + 0.1 * noise(rng, width,
-                                                                                                        height, 60)
+            uneven = 0.1 * noise(rng, width, height, 60)
+            edge = np.abs(x) - 0.5 * wide * rng.uniform(0.7, 1.1) - 0.16 * y**2 + uneven
             end = side * y - 0.06 - reach * x**2
             bone = step(-edge, 0.05) * step(end, 0.05)
             rim = bone - step(-edge - 0.06, 0.05) * step(end - 0.05, 0.05)
@@ -127,7 +139,7 @@ def profile(rng: Rng, width: int, height: int) -> Image:
 
 
 def sonogram(rng: Rng, width: int, height: int) -> Image:
-    """Ultrasound: a fan or a rectangle of speckle in layers, cysts with bright backs, calipers, perhaps Doppler colours."""
+    """Ultrasound: a fan or a rectangle of speckle in layers, cysts and solid lesions, perhaps Doppler colours."""
     x, y = grid(width, height)
     tall = height / min(width, height)
     layers = 60 + 45 * np.sin(y * rng.uniform(4, 14) + 1.2 * clouds(rng, width, height, min(width, height) / 2))
@@ -166,8 +178,8 @@ def skeleton(rng: Rng, width: int, height: int) -> Image:
     """Nuclear medicine: a whole body or an organ as dark on white, or in hot colours on black."""
     x, y = grid(width, height)
     tall = height / min(width, height)
-    body = ellipse(x, y, (0, -0.78 * tall), (0.2, 0.16 * tall), 0.3) + ellipse(x, y, (0, -0.2 * tall),
-                                                                               (0.42, 0.42 * tall), 0.4)
+    body = ellipse(x, y, (0, -0.78 * tall), (0.2, 0.16 * tall), 0.3)
+    body = body + ellipse(x, y, (0, -0.2 * tall), (0.42, 0.42 * tall), 0.4)
     for side in (-1, 1):
         body = body + ellipse(x, y, (0.2 * side, 0.5 * tall), (0.13, 0.46 * tall),
                               0.4) + ellipse(x, y, (0.6 * side, -0.1 * tall), (0.09, 0.42 * tall), 0.4)
@@ -194,12 +206,13 @@ def film(rng: Rng, width: int, height: int) -> Image:
         reach = np.array([np.cos(turn), np.sin(turn)]) * max(width, height) * rng.uniform(0.25, 0.7)
         ends = [tuple(int(v) for v in p) for p in (centre - reach, centre + reach)]
         thick = max(4, round(side * rng.uniform(0.06, 0.22)))
-        for canvas, wide in ((flesh, 2.4), (bones, 1.0)):
-            layer = np.zeros((height, width), np.float32)
-            cv2.line(layer, ends[0], ends[1], 1.0, round(thick * wide), cv2.LINE_AA)
-            for end in ends if wide == 1 else ():
-                cv2.circle(layer, end, round(thick * 0.8), 1.0, -1, cv2.LINE_AA)
-            canvas += layer * (0.75 + 0.25 * rng.random())
+        around, bone = np.zeros((2, height, width), np.float32)
+        cv2.line(around, ends[0], ends[1], 1.0, round(thick * 2.4), cv2.LINE_AA)
+        cv2.line(bone, ends[0], ends[1], 1.0, thick, cv2.LINE_AA)
+        for end in ends:
+            cv2.circle(bone, end, round(thick * 0.8), 1.0, -1, cv2.LINE_AA)
+        flesh += around * (0.75 + 0.25 * rng.random())
+        bones += bone * (0.75 + 0.25 * rng.random())
     soft = cv2.GaussianBlur(flesh, (0, 0), side / 25)
     rim = bones - 0.45 * cv2.GaussianBlur(bones, (0, 0), side / 35)
     picture = 25 + 55 * np.clip(soft, 0, 1.4) + 150 * np.clip(rim, 0, 1.3) + 6 * clouds(rng, width, height, 9)
@@ -213,8 +226,8 @@ def retina_layers(rng: Rng, width: int, height: int) -> Image:
     """Optical coherence tomography: speckled layers that dip or bulge on a dark ground."""
     x, y = grid(width, height)
     wide, tall = width / min(width, height), height / min(width, height)
-    bend = 0.18 * np.exp(-((x / 0.35) ** 2)) * rng.uniform(-1.4, 1.4) + 0.1 * noise(rng, width, height,
-                                                                                    width / 3) + 0.1 * x / wide
+    bend = 0.18 * np.exp(-((x / 0.35) ** 2)) * rng.uniform(-1.4, 1.4) + 0.1 * x / wide
+    bend = bend + 0.1 * noise(rng, width, height, width / 3)
     depth = (y / tall + 0.45 - bend) / rng.uniform(0.6, 0.95)
     bands = np.select([(depth > a) & (depth < b) for a,
                        b in ((0, 0.12), (0.12, 0.3), (0.3, 0.42), (0.42, 0.62), (0.62, 0.72), (0.72, 1.2))],

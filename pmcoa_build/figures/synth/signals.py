@@ -61,8 +61,8 @@ def transient(axes: Any, rng: Rng, style: Style) -> None:
     """Averages around an event with a shaded stimulus and bands."""
     t = np.linspace(-1, 3, 300)
     for i in range(int(rng.integers(1, 4))):
-        y = rng.uniform(0.4, 1) * np.exp(-np.clip(t, 0, None) * rng.uniform(0.5, 3)) * (t > 0) + noise(rng, 300, 2,
-                                                                                                       6)[0] * 0.03
+        y = rng.uniform(0.4, 1) * np.exp(-np.clip(t, 0, None) * rng.uniform(0.5, 3)) * (t > 0)
+        y = y + noise(rng, 300, 2, 6)[0] * 0.03
         colour = "black" if style.colours[i] == "#ffffff" else style.colours[i]
         axes.plot(t, y, color=colour, lw=style.line * 1.2, label=words(rng, GROUPS, 1)[0])
         axes.fill_between(t, y - 0.06, y + 0.06, color=colour, alpha=0.25, lw=0)
@@ -125,8 +125,8 @@ def ecg(axes: Any, rng: Rng, style: Style) -> None:
     phase = np.mod(t + 0.1 * np.sin(t * rng.uniform(0, 2)), 1)
     for lead in range(leads):
         high, wave = rng.uniform(0.3, 1.1), rng.uniform(-0.2, 0.3)
-        y = high * np.exp(-(((phase - 0.4) / 0.014) ** 2)) - 0.2 * np.exp(-(((phase - 0.44) / 0.016) ** 2)) + wave * np.exp(
-            -(((phase - 0.66) / 0.05) ** 2)) + 0.1 * np.exp(-(((phase - 0.2) / 0.03) ** 2))
+        waves = ((0.1, 0.2, 0.03), (high, 0.4, 0.014), (-0.2, 0.44, 0.016), (wave, 0.66, 0.05))
+        y = np.sum([tall * np.exp(-(((phase - at) / wide) ** 2)) for tall, at, wide in waves], axis=0)
         axes.plot(t, y - 1.6 * lead, color="black", lw=style.line * 0.8)
         axes.text(0, 0.5 - 1.6 * lead, ("I", "II", "V1", "aVR", "V5", "aVF")[lead])
     axes.set_xlim(0, beats)

@@ -120,4 +120,5 @@ def grain(rng: Rng, image: Any, strength: float) -> Image:
     """Sensor noise of a deviation in grey levels, the same in all channels."""
     height, width = image.shape[:2]
     level = rng.standard_normal((height, width)).astype(np.float32) * np.float32(strength)
-    return np.clip(image + level[:, :, None], 0, 255).astype(np.uint8)
+    noisy: Image = np.clip(image + level[:, :, None], 0, 255).astype(np.uint8)
+    return noisy

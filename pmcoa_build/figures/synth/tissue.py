@@ -43,7 +43,7 @@ def _architecture(rng: Rng, width: int, height: int, unit: float) -> tuple[Field
         lumen = step(field - 0.9, 0.15)
         return step(-field - 0.3, 0.8), lumen, np.clip(np.exp(-((field - 0.55) ** 2) * 9) + 0.12, 0, 1) * (1 - lumen)
     if sort in ("fat", "crypts"):
-        labels, reach = territories(rng, width, height, max(6, round(width * height / (unit * 6) ** 2)))
+        _, reach = territories(rng, width, height, max(6, round(width * height / (unit * 6) ** 2)))
         wall = 1 - step(reach - 0.62, 0.2) if sort == "crypts" else step(reach - 0.55, 0.3)
         lumen = 1 - step(reach - (0.3 if sort == "crypts" else 0.52), 0.1)
         return wall, lumen if sort == "fat" or rng.random() < 0.7 else lumen * 0, np.clip(reach * 1.6 - 0.4, 0, 1)
@@ -54,8 +54,8 @@ def _architecture(rng: Rng, width: int, height: int, unit: float) -> tuple[Field
         return step(wave.astype(np.float32), 0.8), step(broad - 1.9), np.full((height, width), 0.3, np.float32)
     if sort == "layers":
         y = np.linspace(-1.2, 1.2, height, dtype=np.float32)[:, None] + 0.25 * broad
-        return step(np.sin(y * 4) - 0.1, 0.6), step(-y - 1.0, 0.1), np.clip(np.exp(-((y + 0.5) ** 2) * 14) + 0.15, 0,
-                                                                            1) * step(y + 1.0)
+        chance = np.clip(np.exp(-((y + 0.5) ** 2) * 14) + 0.15, 0, 1) * step(y + 1.0)
+        return step(np.sin(y * 4) - 0.1, 0.6), step(-y - 1.0, 0.1), chance
     dense = step(broad - (0.2 if sort == "islands" else -0.8), 0.25)
     return 1 - dense, step(clouds(rng, width, height, unit * 5) - 2.1), 0.1 + 0.85 * dense
 
