@@ -13,8 +13,8 @@ from pmcoa_build.figures.synth.imagery import Image, Rng
 from pmcoa_build.figures.synth.labels import Lettering, choose_style, stamp, words
 from pmcoa_build.figures.synth.layout import Arrangement, Cell, arrange
 from pmcoa_build.figures.synth.pages import Plan, choose_plan
-from pmcoa_build.figures.synth.panels import Content, Place, fill, mark
-from pmcoa_build.figures.synth.paper import FILLING, Sheet, Source, blank, is_light
+from pmcoa_build.figures.synth.panels import Content, Place, fill
+from pmcoa_build.figures.synth.paper import Sheet, Source, blank, is_light
 from pmcoa_build.figures.synth.text import write
 
 
@@ -62,7 +62,6 @@ def _draw_panels(sheet: Sheet, rng: Rng, bank: Source, plan: Plan, found: Arrang
     style = choose_style(rng, len(found.cells), plan.width, plan.pictures)
     least = min(min(x1 - x0, y1 - y0) for cell in found.cells for x0, y0, x1, y1 in cell)
     style = replace(style, size=max(8, min(style.size, round(least / 2.2))))
-    marked, bars = rng.random() < 0.4, rng.random() < 0.6
     panels = []
     for index, cell in enumerate(found.cells):
         moved = tuple((a + origin[0], b + origin[1], c + origin[0], d + origin[1]) for a, b, c, d in cell)
@@ -71,8 +70,6 @@ def _draw_panels(sheet: Sheet, rng: Rng, bank: Source, plan: Plan, found: Arrang
         if drawn is None:
             continue
         whole, first, part = drawn
-        if marked and whole.kind in FILLING:
-            mark(sheet.image, rng, first, bars)
         panels.append(Truth(whole.box, None, None, whole.kind) if lettering is None else
                       _letter(sheet, rng, lettering, whole, (first, part)))
     return panels

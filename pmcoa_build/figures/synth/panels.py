@@ -62,35 +62,6 @@ def fill(place: Place, rng: Rng, box: Box, kind: str, simple: bool) -> Content |
     return ways[int(habit.choice(len(ways), p=weights / weights.sum()))][1](place, rng, box, kind)
 
 
-def mark(image: Image, rng: Rng, box: Box, bar: bool) -> None:
-    """Draw what stands on pictures and is no panel label: a scale bar, arrows, asterisks, letters; in place."""
-    import cv2
-
-    x0, y0, x1, y1 = box
-    width, height = x1 - x0, y1 - y0
-    if min(width, height) < LEAST:
-        return
-    pale = image[y0:y1:4, x0:x1:4].mean() > 140
-    colour = pick(rng, ((0, 0, 0), (200, 0, 0)) if pale else ((255, 255, 255), (255, 255, 255), (255, 230, 0)))
-    unit = max(2, min(width, height) // 60)
-    if bar:
-        length, thick = round(width * rng.uniform(0.1, 0.25)), unit
-        x, y = x1 - length - 4 * unit, y1 - 4 * unit
-        cv2.rectangle(image, (x, y - thick), (x + length, y), colour, -1)
-        if rng.random() < 0.4:
-            size = max(7, height // 16)
-            said = pick(rng, ("50 µm", "20 µm", "1 cm", "100 nm"))
-            write(image, said, (x, y - 2 * unit - size), size=size, colour=colour)
-    for _ in range(int(rng.integers(0, 4))):
-        x, y = round(x0 + width * rng.uniform(0.2, 0.8)), round(y0 + height * rng.uniform(0.2, 0.8))
-        if rng.random() < 0.6:
-            dx, dy = round(width * rng.uniform(-0.1, 0.1)), round(height * rng.uniform(-0.1, 0.1))
-            cv2.arrowedLine(image, (x, y), (x + dx, y + dy), colour, unit, cv2.LINE_AA, tipLength=0.4)
-        else:
-            size = max(8, round(height * rng.uniform(0.04, 0.1)))
-            write(image, pick(rng, ("*", "**", "N", "T", "M", "V", "a", "R", "L")), (x, y), size=size, colour=colour)
-
-
 def _one(place: Place, rng: Rng, box: Box, kind: str) -> Content | None:
     return _content(*put(place.sheet, rng, place.source, box, kind, place.ground))
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pmcoa_build.figures.boxes import shrink_to_ink
 from pmcoa_build.figures.synth import panels
-from pmcoa_build.figures.synth.panels import Place, fill, mark
+from pmcoa_build.figures.synth.panels import Place, fill
 from pmcoa_build.figures.synth.paper import blank
 
 WHITE = (255, 255, 255)
@@ -48,11 +48,3 @@ def test_simple_content_is_one_thing(bank: Any) -> None:
     for seed in range(20):
         content = fill(Place(sheet, bank, WHITE, 8), np.random.default_rng(seed), BOX, "microscopy", True)
         assert content == (BOX, "microscopy")
-
-
-def test_marks_stay_on_the_picture() -> None:
-    for seed in range(20):
-        image = np.full((120, 160, 3), 90, np.uint8)
-        mark(image, np.random.default_rng(seed), (20, 20, 140, 100), True)
-        image[20:100, 20:140] = 90
-        assert np.ptp(image) == 0
