@@ -36,14 +36,13 @@ def draw_data(folder: Path, *, figures: int, pictures: int, side: int, seed: int
     `pictures`: size of the training bank; `side`: longest side (pixels) at which figures are stored. What is already in
     `folder` is kept. Writes data.yaml, images/SPLIT, labels/SPLIT.
     """
-    from pmcoa_build.figures.synth.bank import draw_bank
+    from pmcoa_build.figures.synth.bank import INDEX, draw_bank
 
     for number, split in enumerate(SPLITS):
         bank, count = folder / "bank" / split, max(round(figures * _SHARE[split]), 2)
-        if not (bank / "done").exists():
-            say(f"drawing pictures for {split}")
+        if not (bank / INDEX).exists():
+            say(f"{split}: drawing pictures")
             draw_bank(bank, max(round(pictures * _SHARE[split]), 8), seed * len(SPLITS) + number)
-            (bank / "done").touch()
         _draw_split(folder, split, count, partial(_draw, folder, split, side, [seed, number]), say)
     lines = [f"path: {folder.resolve()}", "train: images/train", "val: images/val", "names: {0: panel}"]
     (folder / "data.yaml").write_text("\n".join(lines) + "\n", "utf-8")
