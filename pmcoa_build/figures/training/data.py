@@ -23,7 +23,8 @@ GENERATOR = 1
 """Version of the drawn data; bumped when the same seed draws other figures. The card of the weights names theirs."""
 
 SPLITS = ("train", "val", "test")
-_SHARE = {"train": 1.0, "val": 1 / 25, "test": 1 / 25}
+_FIGURES = {"train": 1.0, "val": 0.04, "test": 0.04}
+_PICTURES = {"train": 1.0, "val": 0.1, "test": 0.1}
 _QUALITY = 92
 """Of the JPEGs that are trained on; the figures have been through their own JPEG before."""
 _CHUNK = 16
@@ -39,10 +40,10 @@ def draw_data(folder: Path, *, figures: int, pictures: int, side: int, seed: int
     from pmcoa_build.figures.synth.bank import INDEX, draw_bank
 
     for number, split in enumerate(SPLITS):
-        bank, count = folder / "bank" / split, max(round(figures * _SHARE[split]), 2)
+        bank, count = folder / "bank" / split, max(round(figures * _FIGURES[split]), 2)
         if not (bank / INDEX).exists():
             say(f"{split}: drawing pictures")
-            draw_bank(bank, max(round(pictures * _SHARE[split]), 8), seed * len(SPLITS) + number)
+            draw_bank(bank, round(pictures * _PICTURES[split]), seed * len(SPLITS) + number)
         _draw_split(folder, split, count, partial(_draw, folder, split, side, [seed, number]), say)
     lines = [f"path: {folder.resolve()}", "train: images/train", "val: images/val", "names: {0: panel}"]
     (folder / "data.yaml").write_text("\n".join(lines) + "\n", "utf-8")
