@@ -62,8 +62,8 @@ def load_network(weights: str, confidence: float) -> Network:
     panel = [number for number, name in yolo.names.items() if name == "panel"] or None
 
     def detect(rgb: np.ndarray) -> list[Candidate]:
-        tensor, *fit = letterbox(rgb, yolo.side, yolo.stride)
-        return decode_rows(yolo.run(tensor)[0].T, panel, confidence, rgb.shape[:2], tuple(fit))
+        tensor, scale, left, top = letterbox(rgb, yolo.side, yolo.stride)
+        return decode_rows(yolo.run(tensor)[0].T, panel, confidence, rgb.shape[:2], (scale, left, top))
 
     return detect
 
@@ -81,7 +81,7 @@ def _onnx(path: Path) -> _Yolo:
     fixed = isinstance(height, int) and height == width
     side = height if fixed else _side(_literal(facts.get("imgsz", "")))
     stride = 0 if fixed else _literal(facts.get("stride", "")) or _DEFAULT_STRIDE
-    return _Yolo(lambda tensor: session.run(None, {feed.name: tensor})[0], side, int(stride),
+    return _Yolo(lambda tensor: np.asarray(session.run(None, {feed.name: tensor})[0]), side, int(stride),
                  _names(_literal(facts.get("names", ""))))
 
 

@@ -1,4 +1,4 @@
-"""Ultralytics brought in quietly: offline, its settings in a folder that goes with the process, beside any torchvision."""
+"""Ultralytics brought in quietly: offline, its settings in a folder of the process, beside any torchvision."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def mend_torchvision() -> bool:
 
     prepare_ultralytics()
     try:
-        import torchvision  # noqa: F401
+        import torchvision
     except RuntimeError as error:
         if "torchvision::nms" not in str(error):
             raise
@@ -39,10 +39,10 @@ def mend_torchvision() -> bool:
         return False
     for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
         del sys.modules[name]
-    library = torch.library.Library("torchvision", "DEF")
+    library = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
     _kept.append(library)
     for name in ("nms", "qnms"):
-        library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")  # type: ignore[no-untyped-call]
     import torchvision.ops
     from ultralytics.utils.nms import TorchNMS
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -60,10 +61,13 @@ def _draw_split(folder: Path, split: str, count: int, draw: Callable[[Sequence[i
         for chunk in chunks:
             draw(chunk)
         return
-    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
+    pool = ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_IGN))
+    try:
         for number, _ in enumerate(pool.map(draw, chunks), 1):
             if number % 32 == 0 or number == len(chunks):
                 say(f"{split}: {min(number * _CHUNK, len(due))} of {len(due)} figures drawn")
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _draw(folder: Path, split: str, side: int, seed: Sequence[int], numbers: Sequence[int]) -> None:

@@ -1,4 +1,4 @@
-"""Fitting YOLO to the drawn figures, by ultralytics: rectangular batches, on a GPU where torch sees one, else the CPU."""
+"""Fitting YOLO to drawn figures, by ultralytics: rectangular batches, on a GPU where torch sees one, else the CPU."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def fit(data: Path, folder: Path, *, epochs: int, side: int, seed: int, say: Cal
 
     threads.NUM_THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     last = folder / "weights" / "last.pt"
+    gpu = torch.cuda.is_available()
     arguments = {
         **SETTINGS, "task": "detect", "model": MODEL, "data": str(data / "data.yaml"), "epochs": epochs, "imgsz": side,
-        "batch": BATCH, "seed": seed, "amp": "bf16" if torch.cuda.is_available() and bf16() else False, "rect": True, "pretrained": False,
+        "batch": BATCH, "seed": seed, "amp": "bf16" if gpu and bf16() else False, "rect": True, "pretrained": False,
         "project": str(folder.parent.resolve()), "name": folder.name, "exist_ok": True, "patience": 0, "plots": False,
-        "verbose": False, "device": "0" if torch.cuda.is_available() else "cpu",
-        **({"resume": str(last)} if last.exists() else {}),
+        "verbose": False, "device": "0" if gpu else "cpu", "resume": str(last) if last.exists() else False,
     }
     trainer = _trainer_class()(overrides=arguments)
     trainer.add_callback("on_model_save", lambda t: say(epoch_line(folder / "results.csv", t.epochs)))
@@ -53,7 +53,7 @@ def bf16() -> bool:
     import torch
 
     if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     abilities = torch.cpu.get_capabilities()
     return bool(abilities.get("avx512_bf16") or abilities.get("amx_bf16"))
 
