@@ -5,7 +5,7 @@ SPEC ?= manifests/demo.toml
 ARGS ?=
 RUN = $(VENV)/bin/python -m stages
 
-.PHONY: help demo crawl subfigures shards train status verify check test bench setup clean
+.PHONY: help demo crawl subfigures shards train detector status verify check test bench setup clean
 help:
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
@@ -23,6 +23,9 @@ shards: setup ## duplicates, splits, Parquet, the published dataset
 
 train: setup ## PMC-CLIP on the dataset, then its scores
 	@$(RUN) train evaluate $(SPEC) $(ARGS)
+
+detector: setup ## the panel detector trained on drawn figures, with its card (hours on a CPU)
+	@$(RUN) detector $(ARGS)
 
 status: setup ## what is done, what is due, and why
 	@$(RUN) status $(SPEC) $(ARGS)

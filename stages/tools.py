@@ -1,4 +1,4 @@
-"""Commands that need no build: the parser, the caption splitter, the separator, the sample, each by itself."""
+"""Commands that need no build: the parser, the caption splitter, the separator, the sample, the detector's training."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pmcoa_build.errors import UsageError
+from stages.detector import detector, with_plan
 
 Row = dict[str, Any]
 Add = Callable[[argparse.ArgumentParser], None]
@@ -135,4 +136,5 @@ COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], Add]] = {
     "split-captions": (split_captions, _split_options),
     "separate": (separate, _separate_options),
     "sample": (sample, _sample_options),
+    "detector": (detector, with_plan),
 }

@@ -1,9 +1,10 @@
-"""A trained YOLO as a source of scored boxes: .onnx by onnxruntime, .pt by ultralytics."""
+"""A trained YOLO as a source of scored boxes: .onnx by onnxruntime, .pt by torch, on a GPU where torch sees one."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from pmcoa_build.errors import UsageError
 from pmcoa_build.figures.boxes import Box, nms
+from pmcoa_build.figures.yolo import prepare_ultralytics
 
 Candidate = tuple[Box, float]
 Network = Callable[[np.ndarray], list[Candidate]]
@@ -19,68 +21,131 @@ _GREY = 114
 """Ultralytics pads with this grey in training."""
 _OVERLAP = 0.6
 """Panels hardly overlap, but L-shapes do."""
-_DEFAULT_SIDE = 640
+_DEFAULT_SIDE, _DEFAULT_STRIDE = 640, 32
+
+
+@dataclass(frozen=True)
+class _Yolo:
+    """Weights ready to run. `run`: float32 1 x 3 x H x W in 0 to 1 -> 1 x (4 + classes) x anchors, boxes in pixels.
+
+    `side`: the longest side that figures are fitted to; `stride`: what H and W are multiples of, or 0 where both are
+    `side`; `names`: of the classes, empty if not known.
+    """
+
+    run: Callable[[np.ndarray], np.ndarray]
+    side: int
+    stride: int
+    names: dict[int, str]
 
 
 def load_network(weights: str, confidence: float) -> Network:
     """A function from an RGB figure (uint8, H x W x 3) to boxes in its pixels, scores >= `confidence`, best first.
 
-    Raises UsageError for a file that is not there, of another kind, or not a detector.
+    Raises UsageError for a file that is not there, of another kind, damaged, or not a detector. No file can run code:
+    of a .pt only the classes that ultralytics allows are read.
     """
     path = Path(weights)
     if not path.is_file():
         raise UsageError(f"The detector weights {path} do not exist.")
-    if path.suffix == ".onnx":
-        return _onnx(path, confidence)
-    if path.suffix == ".pt":
-        return _ultralytics(path, confidence)
-    raise UsageError(f"The detector weights {path} are neither .onnx nor .pt.")
-
-
-def _onnx(path: Path, confidence: float) -> Network:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
+    if path.suffix not in (".onnx", ".pt"):
+        raise UsageError(f"The detector weights {path} are neither .onnx nor .pt.")
     try:
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's errors share no public base
-        raise UsageError(f"The detector weights {path} cannot be read: {str(error)[:200]}") from None
-    feed = session.get_inputs()[0]
-    if len(feed.shape) != 4 or len(session.get_outputs()[0].shape) != 3:
-        raise UsageError(f"The detector weights {path} are not those of a YOLO detector.")
-    side = feed.shape[2] if isinstance(feed.shape[2], int) else _DEFAULT_SIDE
-    panel = _panel_classes(session.get_modelmeta().custom_metadata_map.get("names", ""))
+        yolo = _onnx(path) if path.suffix == ".onnx" else _checkpoint(path)
+        answer = yolo.run(np.zeros((1, 3, yolo.side, yolo.side), np.float32))
+    except UsageError:
+        raise
+    except Exception as error:  # onnxruntime's, torch's and ultralytics' errors share no public base
+        reason = " ".join(str(error).split())[:200]
+        raise UsageError(f"The detector weights {path} cannot be read: {reason}") from None
+    if answer.ndim != 3 or answer.shape[1] < 5 or (yolo.names and answer.shape[1] != 4 + len(yolo.names)):
+        raise UsageError(f"The detector weights {path} are not those of a YOLO detector without built-in suppression.")
+    panel = [number for number, name in yolo.names.items() if name == "panel"] or None
 
     def detect(rgb: np.ndarray) -> list[Candidate]:
-        tensor, scale, left, top = letterbox(rgb, side)
-        rows = session.run(None, {feed.name: tensor})[0][0].T
-        return decode_rows(rows, panel, confidence, rgb.shape[:2], (scale, left, top))
+        tensor, scale, left, top = letterbox(rgb, yolo.side, yolo.stride)
+        return decode_rows(yolo.run(tensor)[0].T, panel, confidence, rgb.shape[:2], (scale, left, top))
 
     return detect
 
 
-def _panel_classes(names: str) -> list[int] | None:
-    """Class numbers called "panel" in ultralytics' metadata; None (= all) where there is no such class."""
+def _onnx(path: Path) -> _Yolo:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    feed, facts = session.get_inputs()[0], session.get_modelmeta().custom_metadata_map
+    if len(feed.shape) != 4 or len(session.get_outputs()[0].shape) != 3:
+        raise UsageError(f"The detector weights {path} are not those of a YOLO detector.")
+    height, width = feed.shape[2:]
+    fixed = isinstance(height, int) and height == width
+    side = height if fixed else _side(_literal(facts.get("imgsz", "")))
+    stride = 0 if fixed else _literal(facts.get("stride", "")) or _DEFAULT_STRIDE
+    return _Yolo(lambda tensor: np.asarray(session.run(None, {feed.name: tensor})[0]), side, int(stride),
+                 _names(_literal(facts.get("names", ""))))
+
+
+def _checkpoint(path: Path) -> _Yolo:
+    import torch
+
+    prepare_ultralytics()
+    from ultralytics.nn.tasks import torch_safe_load
+
+    checkpoint = torch_safe_load(path, safe_only=True)[0]
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model = (checkpoint.get("ema") or checkpoint["model"]).float().eval().to(device, memory_format=torch.channels_last)
+
+    def run(tensor: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            images = torch.from_numpy(tensor).to(device, memory_format=torch.channels_last)
+            answer = model(images)
+            rows: np.ndarray = (answer[0] if isinstance(answer, tuple) else answer).cpu().numpy()
+        return rows
+
+    return _Yolo(run, _side((checkpoint.get("train_args") or {}).get("imgsz")),
+                 max(int(max(model.stride)), _DEFAULT_STRIDE), _names(model.names))
+
+
+def _literal(text: str) -> Any:
     try:
-        table: dict[int, str] = dict(ast.literal_eval(names)) if names else {}
-    except (ValueError, SyntaxError, TypeError):
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
         return None
-    return [number for number, name in table.items() if name == "panel"] or None
 
 
-def letterbox(rgb: np.ndarray, side: int) -> tuple[np.ndarray, float, int, int]:
-    """(float32 1 x 3 x side x side in 0 to 1, scale, left pad, top pad): the figure fitted into a grey square."""
+def _side(value: Any) -> int:
+    """The side trained at, from ultralytics' `imgsz`: a number or [height, width]."""
+    sizes = value if isinstance(value, (list, tuple)) and value else [value]
+    return max(sizes) if all(isinstance(size, int) and size > 0 for size in sizes) else _DEFAULT_SIDE
+
+
+def _names(value: Any) -> dict[int, str]:
+    """Names by class number; empty where ultralytics' `names` are none."""
+    return value if isinstance(value, dict) else {}
+
+
+def fitted(rgb: np.ndarray, side: int) -> np.ndarray:
+    """The figure (uint8, H x W x 3) at the size at which its longest side is `side` pixels."""
     import cv2
 
     height, width = rgb.shape[:2]
     scale = side / max(height, width)
     size = (max(round(width * scale), 1), max(round(height * scale), 1))
-    small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    left, top = (side - size[0]) // 2, (side - size[1]) // 2
-    square = np.full((side, side, 3), _GREY, np.uint8)
-    square[top : top + size[1], left : left + size[0]] = small
-    return (square.transpose(2, 0, 1)[None].astype(np.float32) / 255), scale, left, top
+    return cv2.resize(rgb, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+
+
+def letterbox(rgb: np.ndarray, side: int, stride: int = 0) -> tuple[np.ndarray, float, int, int]:
+    """(float32 1 x 3 x H x W in 0 to 1, scale, left pad, top pad): the figure fitted into a grey square of `side`.
+
+    With a `stride`, into the smallest rectangle whose sides are multiples of it.
+    """
+    small = fitted(rgb, side)
+    height, width = small.shape[:2]
+    tall, wide = (-(-height // stride) * stride, -(-width // stride) * stride) if stride else (side, side)
+    left, top = (wide - width) // 2, (tall - height) // 2
+    page = np.full((tall, wide, 3), _GREY, np.uint8)
+    page[top : top + height, left : left + width] = small
+    return (page.transpose(2, 0, 1)[None].astype(np.float32) / 255), side / max(rgb.shape[:2]), left, top
 
 
 def decode_rows(rows: np.ndarray, classes: list[int] | None, confidence: float, shape: tuple[int, ...],
@@ -99,17 +164,3 @@ def decode_rows(rows: np.ndarray, classes: list[int] | None, confidence: float, 
     boxes = [(int(a), int(b), int(c), int(d)) for a, b, c, d in table[solid]]
     scored = [float(s) for s in scores[keep][solid]]
     return [(boxes[i], scored[i]) for i in nms(boxes, scored, _OVERLAP)]
-
-
-def _ultralytics(path: Path, confidence: float) -> Network:
-    from ultralytics import YOLO
-
-    model: Any = YOLO(path)
-
-    def detect(rgb: np.ndarray) -> list[Candidate]:
-        result = model.predict(rgb[..., ::-1], conf=confidence, iou=_OVERLAP, verbose=False)[0]
-        corners, scores = result.boxes.xyxy.cpu().numpy(), result.boxes.conf.cpu().numpy()
-        return [((int(a), int(b), int(np.ceil(c)), int(np.ceil(d))), float(s))
-                for (a, b, c, d), s in zip(corners, scores, strict=True)]
-
-    return detect
