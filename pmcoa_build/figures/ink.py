@@ -14,6 +14,8 @@ _TINT, _TINT_SIDE = 5, 9
 """Fainter differences count as ink where they fill squares of so many pixels: the tinted ground of a panel."""
 _BLACK = 70
 """Paper whose brightest channel is below this is dark."""
+_FRAME = 0.005
+"""Greatest thickness of a frame round the figure, as a share of its longest side."""
 _EDGE = 40
 """Grey step between neighbouring pixels that counts as an edge: abutting pictures differ by more along their seam."""
 
@@ -91,7 +93,34 @@ def read_page(rgb: np.ndarray) -> Page:
     square = np.ones((_TINT_SIDE, _TINT_SIDE), np.uint8)
     tint = cv2.morphologyEx((most >= _TINT).view(np.uint8), cv2.MORPH_OPEN, square)
     ink = (most > _INK) | (tint > 0)
-    return _page(grey, ink, bool(paper.max() < _BLACK))
+    return _page(grey, without_frame(ink), bool(paper.max() < _BLACK))
+
+
+def without_frame(ink: np.ndarray) -> np.ndarray:
+    """The ink (bool, H x W) without a thin frame round the whole figure; where panels touch the frame, it stays."""
+    content = shrink_to_ink(ink, (0, 0, ink.shape[1], ink.shape[0]))
+    if content is None:
+        return ink
+    x0, y0, x1, y1 = content
+    most = max(2, round(_FRAME * max(ink.shape)))
+    cleared = ink.copy()
+    sides = [np.rot90(cleared[y0:y1, x0:x1], turn) for turn in range(4)]  # views, each turned to be the upper side
+    ends = [_line_end(side, most) for side in sides]
+    thin = [(side, end) for side, end in zip(sides, ends, strict=True) if 0 < end < min(2 * most + 2, len(side) - 3)]
+    if 0 in ends or len(thin) < 2:
+        return ink
+    for side, end in thin * 2:  # the second time for the corners
+        side[:end, ~side[end : end + 3].any(axis=0)] = False
+    return cleared if cleared.any() else ink
+
+
+def _line_end(side: np.ndarray, most: int) -> int:
+    """Row at which a line along the upper edge ends; 0 where there is none. It begins within `most` rows."""
+    long = side[: 2 * most + 2].mean(axis=1) > 0.9
+    first = int(long.argmax())
+    if not long[first] or first > most:
+        return 0
+    return len(long) if long[first:].all() else first + int((~long[first:]).argmax())
 
 
 def _page(grey: np.ndarray, ink: np.ndarray, dark: bool) -> Page:
