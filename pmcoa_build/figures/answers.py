@@ -75,7 +75,8 @@ def separate(page: ink.Page, glyphs: Glyphs, labels: Sequence[str], proposals: S
     A page in which nothing is found is one panel of source "whole", least sure where the caption names several.
     """
     sets = [pair for pair in letters.find_letters(page, glyphs, labels) if len(pair[1]) >= 2]
-    answers = [*_of_letters(page, sets, labels), *_of_letters_and_network(sets, page, proposals),
+    cuttable = ink.reinforced(page, proposals) if proposals else page
+    answers = [*_of_letters(cuttable, sets, labels), *_of_letters_and_network(sets, page, labels, proposals),
                *_of_network(page, labels, proposals), *_of_gutters(page, labels)]
     if not answers:
         whole = page.shrunk(page.box) or page.box
@@ -112,22 +113,32 @@ def _of_network(page: ink.Page, labels: Sequence[str], proposals: Sequence[Candi
 
 
 def _of_letters_and_network(sets: Sequence[tuple[float, list[letters.Letter]]], page: ink.Page,
-                            proposals: Sequence[Candidate]) -> list[Answer]:
-    """For each set of letters that go one to one with the network's best boxes: those boxes, their letters included."""
+                            labels: Sequence[str], proposals: Sequence[Candidate]) -> list[Answer]:
+    """For each set of letters that stand in different boxes of the network: its best boxes, with these letters."""
+    kept = [proposals[i] for i in nms([box for box, _ in proposals], [score for _, score in proposals], _OVERLAP)]
+    sure = sum(score >= _SURE for _, score in kept)
     out = []
-    kept = nms([box for box, _ in proposals], [score for _, score in proposals], _OVERLAP)
     for score, read in sets:
-        owners = _owners([f.box for f in read], [f.em for f in read], [proposals[i][0] for i in kept[: len(read)]])
-        if owners is not None:
-            chosen = [proposals[kept[k]] for k in owners]
-            panels = [Found(union([edges.snapped(page, box), f.box]), 0.6 * sure + 0.4 * f.score, f.label, f.score)
-                      for f, (box, sure) in zip(read, chosen, strict=True)]
-            out.append(Answer("letters", panels, score - _SECOND_WAY))
+        for count in sorted({len(read), len(labels), sure}):
+            chosen = kept[:count]
+            owners = _owners([f.box for f in read], [f.em for f in read], [box for box, _ in chosen])
+            if owners is not None:
+                panels = [_lettered(page, box, sure_, read[owners.index(k)] if k in owners else None)
+                          for k, (box, sure_) in enumerate(chosen)]
+                out.append(Answer("letters", panels, score - _SECOND_WAY))
     return out
 
 
+def _lettered(page: ink.Page, box: Box, score: float, letter: letters.Letter | None) -> Found:
+    """A panel of the network's, with the letter that stands in it."""
+    exact = edges.snapped(page, box)
+    if letter is None:
+        return Found(exact, score)
+    return Found(union([exact, letter.box]), 0.6 * score + 0.4 * letter.score, letter.label, letter.score)
+
+
 def _owners(anchors: Sequence[Box], ems: Sequence[float], boxes: Sequence[Box]) -> list[int] | None:
-    """Index of the box of each letter, in it or at most two cap heights away; None unless they go one to one."""
+    """Index of the box of each letter, in it or at most two cap heights away; None where two letters share one."""
     found = []
     for anchor, em in zip(anchors, ems, strict=True):
         x, y = (anchor[0] + anchor[2]) / 2, (anchor[1] + anchor[3]) / 2
@@ -136,7 +147,7 @@ def _owners(anchors: Sequence[Box], ems: Sequence[float], boxes: Sequence[Box]) 
         if not away or away[nearest] > 2 * em:
             return None
         found.append(nearest)
-    return found if len(set(found)) == len(found) == len(boxes) else None
+    return found if len(set(found)) == len(found) else None
 
 
 def _of_gutters(page: ink.Page, labels: Sequence[str]) -> list[Answer]:
