@@ -1,7 +1,7 @@
 """A toy pipeline on the real engine: catalogue -> fetch -> words -> index -> report.
 
-The world is one JSON file: PMCID -> {"etag", "text", "lose"?}. Every unit that is computed writes a line into a file,
-so that work can be counted, whichever process did it.
+The world is one JSON file: PMCID -> {"etag", "text", "lose"? and other misfortunes}. Every unit that is computed writes
+a line into a file, so that work can be counted, whichever process did it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import hashlib
 import itertools
 import json
 import os
+import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -127,11 +128,22 @@ def _fetch_units(tables: Tables, spec: specs.Spec, block: str) -> list[Unit]:
 def _fetch(unit: Unit, content: Mapping[str, Row], world: World) -> Result:
     world.called("fetch", unit.id)
     told = world.rows[str(unit.facts["pmcid"])]
+    if told.get("stumble") and not Path(told["stumble"]).exists():  # once only
+        Path(told["stumble"]).touch()
+        os._exit(1)
     if told.get("signal"):
         os.kill(os.getpid(), told["signal"])
     if told.get("wait"):
         with contextlib.suppress(OSError):  # a pipe: until the test writes or closes it
             Path(told["wait"]).read_bytes()
+    if "exit" in told:
+        os._exit(told["exit"])
+    if told.get("hog"):
+        held = b"x" * told["hog"]
+        while held:
+            threading.Event().wait()
+    while told.get("hang"):
+        pass
     if told.get("fail"):
         raise RunFailed("The world does not answer.")
     if told.get("bug"):
