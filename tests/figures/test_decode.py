@@ -9,7 +9,7 @@ import zlib
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageFile
 
@@ -167,6 +167,7 @@ def test_sizes_that_are_odd(size: tuple[int, int]) -> None:
 MODES = ("RGB", "L", "1", "P", "CMYK", "YCbCr", "LA", "RGBA", "I", "I;16", "F")
 
 
+@settings(deadline=None)
 @given(st.sampled_from(MODES), st.integers(1, 40), st.integers(1, 40), st.integers(0, 99))
 def test_in_strips_as_in_one_piece(mode: str, width: int, height: int, seed: int) -> None:
     pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 4)).astype(np.uint8)
