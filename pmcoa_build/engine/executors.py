@@ -26,7 +26,7 @@ from pmcoa_build.engine.work import Job, run_block
 from pmcoa_build.errors import RunFailed, UsageError
 from pmcoa_build.spec import Spec
 
-WAIT = 10.0
+WAIT = 30.0
 """Seconds for a cluster to answer, and to have a worker."""
 
 Outcomes = Iterator[tuple[Job, Row]]

@@ -11,6 +11,7 @@ import hashlib
 import itertools
 import json
 import os
+import signal
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -125,12 +126,15 @@ def _fetch_units(tables: Tables, spec: specs.Spec, block: str) -> list[Unit]:
     return [Unit(row["article"], {"etag": row["etag"], "pmcid": row["pmcid"]}) for row in rows]
 
 
-def _fetch(unit: Unit, content: Mapping[str, Row], world: World) -> Result:
-    world.called("fetch", unit.id)
-    told = world.rows[str(unit.facts["pmcid"])]
+def _suffer(told: Row) -> None:
+    """What may befall the process that computes an article."""
     if told.get("stumble") and not Path(told["stumble"]).exists():  # once only
         Path(told["stumble"]).touch()
         os._exit(1)
+    if told.get("revolt") and not Path(told["revolt"]).exists():
+        Path(told["revolt"]).touch()
+        os.kill(os.getppid(), signal.SIGKILL)  # the worker
+        threading.Event().wait()
     if told.get("signal"):
         os.kill(os.getpid(), told["signal"])
     if told.get("wait"):
@@ -144,6 +148,12 @@ def _fetch(unit: Unit, content: Mapping[str, Row], world: World) -> Result:
             threading.Event().wait()
     while told.get("hang"):
         pass
+
+
+def _fetch(unit: Unit, content: Mapping[str, Row], world: World) -> Result:
+    world.called("fetch", unit.id)
+    told = world.rows[str(unit.facts["pmcid"])]
+    _suffer(told)
     if told.get("fail"):
         raise RunFailed("The world does not answer.")
     if told.get("bug"):

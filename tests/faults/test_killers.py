@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 from collections import Counter
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
+import dask.config
 import pytest
 
 from pmcoa_build.engine import plan
 from pmcoa_build.engine.read import lost_rows
+from pmcoa_build.errors import RunFailed
 from tests.engine.toy import Articles, Toy, articles
 from tests.faults.cluster import start_cluster
 from tests.faults.test_signals import held_run
@@ -55,7 +58,8 @@ def test_34_35_what_kills_or_outgrows_its_process_is_lost_alone(
     """Three culprits, two of them neighbours in one block; what is retryable is due again when its wait is over."""
     toy = Toy(tmp_path / "toy", ("run.memory_mb=400",))
     toy.write(_with({number: told for number, (*_, told) in KILLED.items()}))
-    toy.run(on="processes:2")
+    toy.run("catalogue", "fetch", on="processes:2")
+    toy.run()
     _only_those_are_lost(toy, _without(set(KILLED), tmp_path / "clean"))
     monkeypatch.setattr(plan, "FIRST_WAIT", 0.0)
     assert toy.due()["fetch"] == [
@@ -69,8 +73,9 @@ def test_34_35_on_workers_of_a_cluster(tmp_path: Path) -> None:
     toy = Toy(tmp_path / "toy")
     toy.write(_with({number: told for number, (*_, told) in KILLED.items()}))
     with start_cluster(tmp_path / "cluster", 2, "--nanny", "--memory-limit=400MB") as cluster:
-        toy.run(on=cluster.address)
+        toy.run("catalogue", "fetch", on=cluster.address)
         assert all(process.poll() is None for process in cluster.processes)
+    toy.run()
     _only_those_are_lost(toy, _without(set(KILLED), tmp_path / "clean"))
 
 
@@ -82,6 +87,19 @@ def test_38_a_hung_unit_is_lost_with_the_reason_timeout(tmp_path: Path) -> None:
         ("PMC30.1", "timeout", "more than 1.5 s, also alone")]
     counts = toy.state.records("fetch")["000000000"]["counts"]
     assert counts == {"in": 60, "done": 59, "filtered": {}, "dead": {"timeout": 1}} and toy.due() == {}
+
+
+@pytest.mark.parametrize("patience", [3, 0])
+def test_a_worker_that_is_killed_costs_no_unit(patience: int, tmp_path: Path) -> None:
+    """Its blocks are done by others; when dask's patience is at its end, so is the run, and nobody is blamed."""
+    toy = Toy(tmp_path / "toy")
+    toy.write(_with({30: {"revolt": str(tmp_path / "once")}}))
+    ends = contextlib.nullcontext() if patience else pytest.raises(RunFailed, match="were killed, and not by a unit")
+    with ends, dask.config.set({"distributed.scheduler.allowed-failures": patience}):
+        toy.run("catalogue", "fetch", on="processes:2")
+    assert not _lost(toy) and toy.verify() == []
+    toy.run()
+    assert toy.hashes() == _without(set(), tmp_path / "clean") and toy.due() == {}
 
 
 def test_ctrl_c_while_a_suspect_is_tried_alone_loses_nothing(tmp_path: Path, context: ForkServerContext) -> None:
