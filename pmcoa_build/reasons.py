@@ -47,7 +47,7 @@ REASONS: dict[str, Reason] = _table(
     ("http-5xx", "dead", "later", "The server was overloaded; run again later."),
     ("http-error", "dead", "never", "The server answered with a status that makes no sense for an object."),
     ("connection", "dead", "later", "The connection failed; run again later."),
-    ("timeout", "dead", "later", "The object came too slowly; run again later."),
+    ("timeout", "dead", "later", "It came too slowly, or took longer than [run] unit_seconds; run again later."),
     ("truncated", "dead", "later", "The object arrived cut short; run again later."),
     ("md5-mismatch", "dead", "later", "The bytes do not match the published MD5; run again later."),
     ("md5-missing", "dead", "never", "The metadata give no MD5 for the object, so it is not trusted."),
@@ -85,6 +85,8 @@ REASONS: dict[str, Reason] = _table(
     ("split-conflict", "filtered", "never", "The panel's duplicates are in another split, which it may not join."),
     ("benchmark", "filtered", "never", "The panel belongs to a benchmark named in [shards] exclude."),
     # anything
+    ("worker-killed", "dead", "later", "It kills the process that computes it; run again later, if that was chance."),
+    ("out-of-memory", "dead", "never", "Raise [run] memory_mb or take fewer workers, then use `retry`."),
     ("unexpected-error", "dead", "later", "A bug: please report it with the detail shown."),
 )
 

@@ -134,6 +134,8 @@ class RunKeys:
     """[run] of a spec."""
 
     on: str = key("sync", "sync | threads:N | processes:N | tcp://scheduler:8786")
+    unit_seconds: float = key(600.0, "longest time for one unit (an image, an article), in processes and tcp")
+    memory_mb: int = key(0, "most memory (10^6 bytes) for computing one, there too; 0 = a worker's share")
     max_dead_fraction: float = key(0.05, "a stage with a larger share of dead units commits what it has and exits 4")
 
 

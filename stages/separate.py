@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import sys
 import time
 from collections.abc import Sequence
@@ -13,9 +14,11 @@ import numpy as np
 
 from pmcoa_build.captions.align import PanelView, pair
 from pmcoa_build.captions.split import SplitCaption, split_caption
-from pmcoa_build.errors import UnitLost, UsageError
+from pmcoa_build.errors import PmcoaError, UnitLost, UsageError
 from pmcoa_build.figures.decode import decode_image
 from pmcoa_build.figures.detector import Detector, Separation
+
+log = logging.getLogger(__name__)
 
 Row = dict[str, Any]
 
@@ -26,7 +29,10 @@ def _detector() -> Detector:
 
 
 def separate_figure(line: Row, base: Path, spent: dict[str, float]) -> Row:
-    """The output line of one input line; its image path is relative to `base`. Adds seconds by part to `spent`."""
+    """The output line of one input line; its image path is relative to `base`. Adds seconds by part to `spent`.
+
+    A figure that fails becomes {"id", "error"}, whatever the reason: the others have to come through.
+    """
     start = time.perf_counter()
     try:
         data = (base / line["image"]).read_bytes()
@@ -37,7 +43,13 @@ def separate_figure(line: Row, base: Path, spent: dict[str, float]) -> Row:
     except UnitLost as error:
         return {"id": line["id"], "error": str(error)}
     spent["decode"] = spent.get("decode", 0.0) + time.perf_counter() - start
-    return answer(line["id"], rgb, line.get("caption") or "", _detector(), spent)
+    try:
+        return answer(line["id"], rgb, line.get("caption") or "", _detector(), spent)
+    except PmcoaError:
+        raise
+    except Exception as error:
+        log.exception("unexpected error on %s", line["id"])
+        return {"id": line["id"], "error": f"unexpected-error: {type(error).__name__}: {error}"}
 
 
 def answer(name: str, rgb: np.ndarray, caption: str, detector: Detector, spent: dict[str, float]) -> Row:

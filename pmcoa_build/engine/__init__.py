@@ -7,6 +7,8 @@
     blocks.py     ranges of ids that are worked on and committed together
     plan.py       which blocks are due, and why: a pure function
     work.py       one block: copy what is unchanged, compute the rest, write
+    compute.py    one unit, and what becomes of one that fails
+    isolated.py   one unit in a process that may die of it
     runner.py     one stage: plan, work, commit, count
     executors.py  where blocks run
     progress.py   what a run shows

@@ -202,8 +202,6 @@ def _with_ancestors(step: Step, pipeline: Sequence[Step]) -> list[Step]:
 
 def _run_stage(run: Run, stage: Stage, world: World, due: Sequence[Due]) -> None:
     on = run.options.on or run.spec.run.on
-    if len(due) == 1 and on.startswith("processes"):
-        on = "sync"  # one block keeps one worker busy: not worth starting others
     names = sorted(world.records.get(stage.name, {})) if stage.partition is None else []
     jobs = (_job(run, stage, world, item, names) for item in due)
     progress = open_progress(run.options.progress, stage.name, stage.scope, len(due))

@@ -6,7 +6,6 @@ Runs in the driver or in a worker process. Nothing counts until the driver has a
 from __future__ import annotations
 
 import hashlib
-import logging
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,13 +18,12 @@ import pyarrow as pa
 
 from pmcoa_build import reasons
 from pmcoa_build.engine import files
+from pmcoa_build.engine.compute import Compute
 from pmcoa_build.engine.plan import Due, fingerprint, unit_base
 from pmcoa_build.engine.read import UNITS, Content, Previous, read_columns, read_range
-from pmcoa_build.engine.stage import Finish, Loss, Result, Row, Stage, Unit
-from pmcoa_build.errors import PmcoaError, StaleUpstream, UnitLost
+from pmcoa_build.engine.stage import Finish, Row, Stage, Unit
+from pmcoa_build.errors import StaleUpstream
 from pmcoa_build.spec import Spec
-
-log = logging.getLogger(__name__)
 
 FREED = "freed"
 """What `retry` takes beside the reasons: heavy columns that `gc --originals` has emptied."""
@@ -82,7 +80,7 @@ class _Block:
     content: _Contents
 
 
-def run_block(stage: Stage, spec: Spec, job: Job, resource: Any, tick: Callable[[int], None]) -> Row:
+def run_block(stage: Stage, spec: Spec, job: Job, compute: Compute, tick: Callable[[int], None]) -> Row:
     """Work on one block and return its receipt (a record without `run`). Files are written, nothing is recorded."""
     tables = {source.stage: _read(stage, source) for source in job.sources}
     units = stage.units(tables, spec, job.due.block)
@@ -95,7 +93,7 @@ def run_block(stage: Stage, spec: Spec, job: Job, resource: Any, tick: Callable[
         if _unchanged(block, units, prints):
             assert job.previous is not None
             return {**_kept(job.previous), "inputs": job.due.inputs}
-        outcomes = _work(block, list(zip(units, prints, strict=True)), resource, tick)
+        outcomes = _work(block, list(zip(units, prints, strict=True)), compute, tick)
         return _write(block, tables, outcomes)
     finally:
         block.content.close()
@@ -168,16 +166,16 @@ def _is_empty(value: Any) -> bool:
 
 
 def _work(
-    block: _Block, units: list[tuple[Unit, bytes]], resource: Any, tick: Callable[[int], None]
+    block: _Block, units: list[tuple[Unit, bytes]], compute: Compute, tick: Callable[[int], None]
 ) -> Iterator[Done]:
     """Outcomes in the order of the units; network stages have several under way at once."""
     connections = block.spec.source.connections if block.stage.network else 1
-    for done in _ordered(lambda unit, print_: _one(block, unit, print_, resource), units, connections):
+    for done in _ordered(lambda unit, print_: _one(block, unit, print_, compute), units, connections):
         tick(len(done.unit.members))
         yield done
 
 
-def _one(block: _Block, unit: Unit, print_: bytes, resource: Any) -> Done:
+def _one(block: _Block, unit: Unit, print_: bytes, compute: Compute) -> Done:
     """Copy a unit that is unchanged, compute any other."""
     stage, previous = block.stage, block.previous
     before = previous.units.get(unit.id) if previous is not None else None
@@ -189,7 +187,7 @@ def _one(block: _Block, unit: Unit, print_: bytes, resource: Any) -> Done:
     heavy = {source: block.content.row(source, key) for source, key in unit.content.items()}
     if stage.recalls and before is not None and previous is not None:
         heavy[stage.name] = {"rows": _rows_before(block, previous, unit), "memo": before.get("memo") or b""}
-    result = _guarded(stage, unit, heavy, resource)
+    result = compute(unit, heavy)
     lost = tuple({"unit": m, "reason": x.reason, "detail": x.detail[:500]} for m, x in sorted(result.lost.items()))
     attempts = (before["attempts"] if same and before is not None else 0) + 1
     dropped = tuple({"reason": reason, "count": count} for reason, count in sorted(result.dropped.items()))
@@ -223,22 +221,6 @@ def _ordered(one: Callable[[Unit, bytes], Done], units: list[tuple[Unit, bytes]]
 
 def _due_again(entry: Row, retry: frozenset[str]) -> bool:
     return FREED in retry or any(loss["reason"] in retry for loss in entry["lost"])
-
-
-def _guarded(stage: Stage, unit: Unit, heavy: Mapping[str, Row], resource: Any) -> Result:
-    """Run `process`; a unit that fails is lost with a reason, errors about the whole run go up."""
-    try:
-        return stage.process(unit, heavy, resource)
-    except UnitLost as error:
-        return Result(lost=dict.fromkeys(unit.members, Loss(error.reason.code, error.detail)))
-    except (PmcoaError, MemoryError):
-        raise
-    except Exception as error:
-        if isinstance(error, OSError) and error.errno is not None:  # the system's; libraries' own (PIL) have none
-            raise
-        log.exception("%s: unexpected error on %s", stage.name, unit.id)
-        detail = f"{type(error).__name__}: {error}"
-        return Result(lost=dict.fromkeys(unit.members, Loss("unexpected-error", detail)))
 
 
 def _write(block: _Block, tables: Mapping[str, pa.Table], outcomes: Iterator[Done]) -> Row:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,12 @@ PIXEL_BUDGET = 64_000_000
 
 FORMATS = ("JPEG", "PNG", "GIF", "TIFF", "WEBP", "BMP")
 """Formats that articles bring; Pillow's other readers (EPS runs a program, PSD, FITS …) are never asked."""
+
+_MAGIC = {b"GIF8": "image-truncated", b"II*\0": "image-unsupported", b"MM\0*": "image-unsupported"}
+"""Beginnings of files that Pillow cannot identify though they are images: a GIF without a frame, odd TIFFs."""
+
+_STRIP = 1 << 20
+"""Pixels that are converted at a time: Pillow's own conversions hold several copies of the whole image."""
 
 _ALPHA = ("LA", "La", "PA", "RGBA", "RGBa")
 
@@ -40,7 +47,8 @@ def _open(data: bytes) -> Image.Image:
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError:
-        raise UnitLost("image-not-image", f"starts with {data[:16]!r}") from None
+        reason = next((told for magic, told in _MAGIC.items() if data.startswith(magic)), "image-not-image")
+        raise UnitLost(reason, f"starts with {data[:16]!r}") from None
     except Image.DecompressionBombError as error:
         raise UnitLost("image-too-large", str(error)) from None
     except (OSError, SyntaxError, ValueError, KeyError, IndexError, struct.error, zlib.error) as error:
@@ -62,22 +70,43 @@ def image_size(data: bytes) -> tuple[int, int, str]:
         return image.width, image.height, str(image.format)
 
 
-def _sixteen_bits_to_eight(image: Image.Image) -> Image.Image:
-    """Greys of more than 8 bits, stretched to 0-255: the high byte of a 12-bit scan alone would be black."""
-    values = np.asarray(image).astype(np.float64)
-    values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
-    if image.mode.startswith("I;16") and values.max(initial=0) > 4095:
-        scaled = values / 257
-    else:
-        low, high = float(values.min()), float(values.max())
-        scaled = values if low >= 0 and high <= 255 else (values - low) * (255 / max(high - low, 1e-9))
-    return Image.fromarray(np.clip(np.rint(scaled), 0, 255).astype(np.uint8), "L")
+Levels = tuple[float, float]
+"""Values that become 0 and 255."""
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def _strips(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
+    """(first row, part) from top to bottom."""
+    rows = max(_STRIP // image.width, 1)
+    for top in range(0, image.height, rows):
+        yield top, image.crop((0, top, image.width, min(top + rows, image.height)))
+
+
+def _values(image: Image.Image) -> np.ndarray:
+    """Greys of more than 8 bits as float; what is no number is black."""
+    return np.nan_to_num(np.asarray(image).astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+
+
+def _levels(image: Image.Image) -> Levels | None:
+    """How greys of more than 8 bits are stretched, None for other images.
+
+    The high byte of a 12-bit scan alone would be black, so only what uses all of 16 bits, or no more than 8, is not
+    stretched to its range.
+    """
+    if image.mode not in ("I", "F") and not image.mode.startswith("I;16"):
+        return None
+    ends = [(float(values.min()), float(values.max())) for _, part in _strips(image) for values in (_values(part),)]
+    low, high = min(low for low, _ in ends), max(high for _, high in ends)
+    if image.mode.startswith("I;16") and high > 4095:
+        return 0.0, 65535.0
+    return (0.0, 255.0) if low >= 0 and high <= 255 else (low, high)
+
+
+def _to_rgb(image: Image.Image, levels: Levels | None) -> Image.Image:
     """8-bit RGB of any mode; transparent parts lie on white, the colour of the page."""
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        image = _sixteen_bits_to_eight(image)
+    if levels is not None:
+        low, high = levels
+        scaled = (_values(image) - low) * (255 / max(high - low, 1e-9))
+        image = Image.fromarray(np.clip(np.rint(scaled), 0, 255).astype(np.uint8))
     if image.mode in _ALPHA or "transparency" in image.info:
         layered = image.convert("RGBA")
         page = Image.new("RGBA", layered.size, (255, 255, 255, 255))
@@ -85,18 +114,27 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
+def _pixels(image: Image.Image) -> np.ndarray:
+    levels = _levels(image)
+    rgb = np.empty((image.height, image.width, 3), np.uint8)
+    for top, part in _strips(image):
+        rgb[top : top + part.height] = np.asarray(_to_rgb(part, levels))
+    return rgb
+
+
 def decode_image(data: bytes) -> Decoded:
     """Decode bytes of a JPEG, PNG, GIF (first frame), TIFF (first page), WebP or BMP to upright RGB.
 
     Grey, CMYK, 16-bit, palette and transparent images come out the same way. Raises UnitLost with image-not-image,
-    image-too-large (more than PIXEL_BUDGET by its header), image-truncated or image-unsupported.
+    image-too-large (more than PIXEL_BUDGET by its header), image-truncated or image-unsupported. Holds what Pillow does
+    (4 bytes a pixel, 8 while it is turned) and the result (3) at its peak.
     """
     with _open(data) as image:
         name = str(image.format)
         try:
             image.load()
-            upright = ImageOps.exif_transpose(image)
-            rgb = np.asarray(_to_rgb(upright))
+            ImageOps.exif_transpose(image, in_place=True)
+            rgb = _pixels(image)
         except MemoryError:
             raise
         except Exception as error:  # Pillow's decoders raise what they like on bad data

@@ -1,7 +1,7 @@
 """A toy pipeline on the real engine: catalogue -> fetch -> words -> index -> report.
 
-The world is one JSON file: PMCID -> {"etag", "text", "lose"?}. Every unit that is computed writes a line into a file,
-so that work can be counted, whichever process did it.
+The world is one JSON file: PMCID -> {"etag", "text", "lose"? and other misfortunes}. Every unit that is computed writes
+a line into a file, so that work can be counted, whichever process did it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import hashlib
 import itertools
 import json
 import os
+import signal
+import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -124,14 +126,34 @@ def _fetch_units(tables: Tables, spec: specs.Spec, block: str) -> list[Unit]:
     return [Unit(row["article"], {"etag": row["etag"], "pmcid": row["pmcid"]}) for row in rows]
 
 
-def _fetch(unit: Unit, content: Mapping[str, Row], world: World) -> Result:
-    world.called("fetch", unit.id)
-    told = world.rows[str(unit.facts["pmcid"])]
+def _suffer(told: Row) -> None:
+    """What may befall the process that computes an article."""
+    if told.get("stumble") and not Path(told["stumble"]).exists():  # once only
+        Path(told["stumble"]).touch()
+        os._exit(1)
+    if told.get("revolt") and not Path(told["revolt"]).exists():
+        Path(told["revolt"]).touch()
+        os.kill(os.getppid(), signal.SIGKILL)  # the worker
+        threading.Event().wait()
     if told.get("signal"):
         os.kill(os.getpid(), told["signal"])
     if told.get("wait"):
         with contextlib.suppress(OSError):  # a pipe: until the test writes or closes it
             Path(told["wait"]).read_bytes()
+    if "exit" in told:
+        os._exit(told["exit"])
+    if told.get("hog"):
+        held = b"x" * told["hog"]
+        while held:
+            threading.Event().wait()
+    while told.get("hang"):
+        pass
+
+
+def _fetch(unit: Unit, content: Mapping[str, Row], world: World) -> Result:
+    world.called("fetch", unit.id)
+    told = world.rows[str(unit.facts["pmcid"])]
+    _suffer(told)
     if told.get("fail"):
         raise RunFailed("The world does not answer.")
     if told.get("bug"):

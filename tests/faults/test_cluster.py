@@ -6,12 +6,8 @@ Scheduler and worker are processes of their own; a block is held open by an arti
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
@@ -20,53 +16,7 @@ import pytest
 
 from pmcoa_build.errors import PmcoaError
 from tests.engine.toy import Toy, articles
-from tests.faults.crash import ROOT
-
-
-class Cluster:
-    """A scheduler at `address`, and its workers."""
-
-    def __init__(self, folder: Path) -> None:
-        self.file = folder / "scheduler.json"
-        self.log = (folder / "log").open("ab")
-        self.processes: list[subprocess.Popen[bytes]] = []
-        scheduler = self._start("scheduler", "--host=127.0.0.1", "--port=0", f"--scheduler-file={self.file}")
-        _wait_for(lambda: self.file.exists() and self.file.read_text().endswith("}"))
-        self.address: str = json.loads(self.file.read_text())["address"]
-        self.scheduler = scheduler
-
-    def _start(self, what: str, *options: str) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", f"distributed.cli.dask_{what}", "--no-dashboard", *options]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=self.log, stderr=self.log)
-        self.processes.append(process)
-        return process
-
-    def add_worker(self) -> None:
-        self._start("worker", f"--scheduler-file={self.file}", "--nworkers=1", "--nthreads=1", "--no-nanny")
-
-    def close(self) -> None:
-        for process in self.processes:
-            process.kill()
-            process.wait()
-        self.log.close()
-
-
-def _wait_for(true: Callable[[], object]) -> None:
-    while not true():
-        threading.Event().wait(0.02)
-
-
-@contextlib.contextmanager
-def _cluster(folder: Path, workers: int) -> Iterator[Cluster]:
-    folder.mkdir(exist_ok=True)
-    made = Cluster(folder)
-    try:
-        for _ in range(workers):
-            made.add_worker()
-        yield made
-    finally:
-        made.close()
+from tests.faults.cluster import start_cluster, wait_for
 
 
 def _run(root: Path, on: str) -> None:
@@ -92,11 +42,11 @@ def test_37_a_scheduler_that_disappears_ends_the_run_and_a_rerun_goes_on(
     toy.write({**articles(60), 30: {**articles(60)[30], "wait": str(pipe)}})
     fresh.write(articles(60))
     fresh.run()
-    with _cluster(tmp_path / "cluster", 1) as cluster:
+    with start_cluster(tmp_path / "cluster", 1) as cluster:
         process = context.Process(target=_run, args=(root, cluster.address))
         process.start()
         gate = os.open(pipe, os.O_WRONLY)  # returns when the second block is at work
-        _wait_for(lambda: toy.state.records("fetch"))
+        wait_for(lambda: toy.state.records("fetch"))
         cluster.scheduler.kill()
         process.join()
         os.close(gate)
@@ -107,7 +57,7 @@ def test_37_a_scheduler_that_disappears_ends_the_run_and_a_rerun_goes_on(
     assert list(toy.state.records("fetch")) == ["000000000"] and not toy.state.records("words")
     assert toy.verify() == []
     toy.calls()
-    with _cluster(tmp_path / "cluster again", 2) as cluster:
+    with start_cluster(tmp_path / "cluster again", 2) as cluster:
         toy.run(on=cluster.address)
     assert sum(line.startswith("fetch") for line in toy.calls()) == 40
     assert toy.hashes() == fresh.hashes() and toy.verify() == [] and toy.due() == {}
@@ -120,6 +70,6 @@ def test_37_a_scheduler_without_workers_is_not_waited_for_for_ever(
     monkeypatch.setattr(distributed.Client, "wait_for_workers", lambda client, count, timeout: wait(client, count, 0.1))
     toy = Toy(tmp_path / "toy")
     toy.write(articles(60))
-    with _cluster(tmp_path / "cluster", 0) as cluster, pytest.raises(PmcoaError, match="has no workers") as error:
+    with start_cluster(tmp_path / "cluster", 0) as cluster, pytest.raises(PmcoaError, match="has no workers") as error:
         toy.run(on=cluster.address)
     assert error.value.exit_code == 4 and not toy.state.records("fetch")

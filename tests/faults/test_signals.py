@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from pmcoa_build.errors import LockHeld, PmcoaError
-from tests.engine.toy import Toy, article, articles
+from tests.engine.toy import Toy, articles
 
 
 class _Report(logging.Handler):
@@ -44,10 +44,10 @@ def _run(root: Path, on: str, said: Any) -> None:
 class Held:
     """A run in a child process that stands still in the middle of its second block."""
 
-    def __init__(self, root: Path, on: str, context: ForkServerContext) -> None:
+    def __init__(self, root: Path, on: str, context: ForkServerContext, **misfortune: object) -> None:
         self.toy = Toy(root)
         os.mkfifo(root / "pipe")
-        self.toy.write({**articles(60), 30: {**articles(60)[30], "wait": str(root / "pipe")}})
+        self.toy.write({**articles(60), 30: {**articles(60)[30], "wait": str(root / "pipe"), **misfortune}})
         self.said = context.SimpleQueue()
         self.process: ForkServerProcess = context.Process(target=_run, args=(root, on, self.said))
         self.process.start()
@@ -71,8 +71,9 @@ class Held:
 
 
 @contextmanager
-def _held(root: Path, on: str, context: ForkServerContext) -> Iterator[Held]:
-    held = Held(root, on, context)
+def held_run(root: Path, on: str, context: ForkServerContext, **misfortune: object) -> Iterator[Held]:
+    """A run that is held in article 30, which may meet with a misfortune beside."""
+    held = Held(root, on, context, **misfortune)
     try:
         yield held
     finally:
@@ -104,7 +105,7 @@ def test_the_first_signal_lets_running_blocks_finish(
     on: str, number: int, code: int, tmp_path: Path, context: ForkServerContext
 ) -> None:
     (tmp_path / "toy").mkdir()
-    with _held(tmp_path / "toy", on, context) as held:
+    with held_run(tmp_path / "toy", on, context) as held:
         held.interrupt(number)
         held.go_on()
         assert held.ended() == code
@@ -117,7 +118,7 @@ def test_the_first_signal_lets_running_blocks_finish(
 @pytest.mark.parametrize("on", ["sync", "threads:2", "processes:2"])
 def test_the_second_signal_stops_at_once(on: str, tmp_path: Path, context: ForkServerContext) -> None:
     (tmp_path / "toy").mkdir()
-    with _held(tmp_path / "toy", on, context) as held:
+    with held_run(tmp_path / "toy", on, context) as held:
         held.interrupt(signal.SIGINT)
         assert held.process.pid is not None
         os.kill(held.process.pid, signal.SIGINT)
@@ -129,7 +130,7 @@ def test_the_second_signal_stops_at_once(on: str, tmp_path: Path, context: ForkS
 
 def test_a_second_run_is_told_who_holds_the_lock(tmp_path: Path, context: ForkServerContext) -> None:
     (tmp_path / "toy").mkdir()
-    with _held(tmp_path / "toy", "sync", context) as held:
+    with held_run(tmp_path / "toy", "sync", context) as held:
         with pytest.raises(LockHeld, match=f"process {held.process.pid} on {socket.gethostname()}"):
             held.toy.run()
         assert len(held.toy.plans()) == 5  # to look needs no lock
@@ -137,14 +138,3 @@ def test_a_second_run_is_told_who_holds_the_lock(tmp_path: Path, context: ForkSe
         assert held.ended() == -signal.SIGKILL
         held.go_on()
     _goes_on(held.toy, tmp_path)
-
-
-def test_a_unit_that_kills_its_worker_ends_the_run_with_a_sentence(tmp_path: Path, context: ForkServerContext) -> None:
-    toy = Toy(tmp_path)
-    toy.write({**articles(60), 30: article("x", signal=int(signal.SIGKILL))})
-    said = context.SimpleQueue()
-    process = context.Process(target=_run, args=(tmp_path, "processes:2", said))
-    process.start()
-    process.join()
-    assert process.exitcode == 4
-    assert "000000021" not in toy.state.records("fetch") and toy.verify() == []

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pmcoa_build.figures import crops
 from pmcoa_build.figures.crops import encode_crop
 
 
@@ -39,6 +40,17 @@ def test_thin_red_lines_keep_their_colour() -> None:
     rgb[:, 30] = (255, 0, 0)
     got = np.asarray(Image.open(io.BytesIO(encode_crop(rgb, (0, 0, 60, 60), max_side=0, quality=92)[0])))
     assert np.abs(got[30, 30].astype(int) - (255, 0, 0)).max() < 40
+
+
+@pytest.mark.parametrize(("limit", "tables"), [(60_000, "optimised"), (59_999, "standard")])
+def test_huge_crops_take_the_standard_tables(limit: int, tables: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those cost nothing to find; the pixels are the same."""
+    whole, standard = (0, 0, 300, 200), b"\xff\xc4\x00\x1f\x00"  # the first of JPEG's own tables, of 31 bytes
+    first = encode_crop(picture(), whole, max_side=0, quality=92)[0]
+    monkeypatch.setattr(crops, "_OPTIMISED", limit)
+    data = encode_crop(picture(), whole, max_side=0, quality=92)[0]
+    assert (standard in data) == (tables == "standard")
+    assert (np.asarray(Image.open(io.BytesIO(data))) == np.asarray(Image.open(io.BytesIO(first)))).all()
 
 
 def test_grey_stays_grey_and_bytes_repeat() -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import NoReturn
 
+import numpy as np
 import pytest
 
+from pmcoa_build.figures.detector import Detector
 from stages.__main__ import main
 from tests.stages.bucket import image
 
@@ -51,6 +54,18 @@ def test_separate_goes_on_after_images_that_cannot_be_read(tmp_path: Path) -> No
     for panel in good["panels"]:
         x0, y0, x1, y1 = panel["box"]
         assert 0 <= x0 < x1 <= good["width"] and 0 <= y0 < y1 <= good["height"]
+
+
+def test_separate_goes_on_after_a_figure_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def detect(self: Detector, rgb: np.ndarray, **options: object) -> NoReturn:
+        raise ZeroDivisionError("division by zero")
+
+    (tmp_path / "figure.png").write_bytes(image(1, panels=2))
+    monkeypatch.setattr(Detector, "detect", detect)
+    source = _jsonl(tmp_path / "in.jsonl", {"id": "x", "image": "figure.png"})
+    assert main(["separate", source, "--out", str(tmp_path / "out.jsonl")]) == 0
+    assert _lines(tmp_path / "out.jsonl") == [
+        {"id": "x", "error": "unexpected-error: ZeroDivisionError: division by zero"}]
 
 
 def test_separate_draws_for_a_person(tmp_path: Path) -> None:

@@ -1,0 +1,40 @@
+"""How one unit is computed, and what becomes of one that fails."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pmcoa_build.engine.stage import Loss, Result, Row, Stage, Unit
+from pmcoa_build.errors import PmcoaError, UnitLost
+
+log = logging.getLogger(__name__)
+
+Compute = Callable[[Unit, Mapping[str, Row]], Result]
+"""(unit, its heavy columns) -> what was made of it."""
+
+
+def compute_here(stage: Stage, resource: Any) -> Compute:
+    """Units computed in this process: one that kills it or never ends takes the run with it."""
+    return lambda unit, heavy: guarded(stage, unit, heavy, resource)
+
+
+def guarded(stage: Stage, unit: Unit, heavy: Mapping[str, Row], resource: Any) -> Result:
+    """Run `process`; a unit that fails is lost with a reason, errors about the whole run go up."""
+    try:
+        return stage.process(unit, heavy, resource)
+    except UnitLost as error:
+        return lost(unit, error.reason.code, error.detail)
+    except (PmcoaError, MemoryError):
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:  # the system's; libraries' own (PIL) have none
+            raise
+        log.exception("%s: unexpected error on %s", stage.name, unit.id)
+        return lost(unit, "unexpected-error", f"{type(error).__name__}: {error}")
+
+
+def lost(unit: Unit, reason: str, detail: str) -> Result:
+    """All members of a unit are lost."""
+    return Result(lost=dict.fromkeys(unit.members, Loss(reason, detail)))
