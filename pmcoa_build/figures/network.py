@@ -51,7 +51,7 @@ def load_network(weights: str, confidence: float) -> Network:
         raise UsageError(f"The detector weights {path} are neither .onnx nor .pt.")
     try:
         yolo = _onnx(path) if path.suffix == ".onnx" else _checkpoint(path)
-        answer = yolo.run(np.zeros((1, 3, yolo.side, yolo.side), np.float32))
+        answer = yolo.run(letterbox(np.zeros((yolo.side, yolo.side, 3), np.uint8), yolo.side, yolo.stride)[0])
     except UsageError:
         raise
     except Exception as error:  # onnxruntime's, torch's and ultralytics' errors share no public base
