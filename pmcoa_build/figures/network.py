@@ -131,7 +131,8 @@ def fitted(rgb: np.ndarray, side: int) -> np.ndarray:
     height, width = rgb.shape[:2]
     scale = side / max(height, width)
     size = (max(round(width * scale), 1), max(round(height * scale), 1))
-    return cv2.resize(rgb, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    small: np.ndarray = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    return small
 
 
 def letterbox(rgb: np.ndarray, side: int, stride: int = 0) -> tuple[np.ndarray, float, int, int]:
