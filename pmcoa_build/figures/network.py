@@ -51,7 +51,7 @@ def load_network(weights: str, confidence: float) -> Network:
         raise UsageError(f"The detector weights {path} are neither .onnx nor .pt.")
     try:
         yolo = _onnx(path) if path.suffix == ".onnx" else _checkpoint(path)
-        answer = yolo.run(np.zeros((1, 3, yolo.side, yolo.side), np.float32))
+        answer = yolo.run(letterbox(np.zeros((yolo.side, yolo.side, 3), np.uint8), yolo.side, yolo.stride)[0])
     except UsageError:
         raise
     except Exception as error:  # onnxruntime's, torch's and ultralytics' errors share no public base
@@ -131,7 +131,8 @@ def fitted(rgb: np.ndarray, side: int) -> np.ndarray:
     height, width = rgb.shape[:2]
     scale = side / max(height, width)
     size = (max(round(width * scale), 1), max(round(height * scale), 1))
-    return cv2.resize(rgb, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    small: np.ndarray = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    return small
 
 
 def letterbox(rgb: np.ndarray, side: int, stride: int = 0) -> tuple[np.ndarray, float, int, int]:

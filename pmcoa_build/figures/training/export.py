@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +38,11 @@ def _to_onnx(model: Any, path: Path, side: int) -> Path:
     head = model.model[-1]
     head.export, head.dynamic, head.format = True, True, "onnx"
     shape = {2: "height", 3: "width"}
-    torch.onnx.export(model.fuse(verbose=False).eval(), (torch.zeros(1, 3, side, side),), str(path), opset_version=17,
-                      input_names=["images"], output_names=["output0"], dynamo=False,
-                      dynamic_axes={"images": shape, "output0": {2: "anchors"}})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the newer exporter fixes sizes that this one leaves open
+        torch.onnx.export(model.fuse(verbose=False).eval(), (torch.zeros(1, 3, side, side),), str(path),
+                          opset_version=17, input_names=["images"], output_names=["output0"], dynamo=False,
+                          dynamic_axes={"images": shape, "output0": {2: "anchors"}})
     graph = onnx.load(str(path))
     halve_weights(graph)
     facts = {"names": str(model.names), "imgsz": str([side, side]), "stride": "32", "task": "detect",

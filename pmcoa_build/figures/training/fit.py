@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pmcoa_build.figures.yolo import mend_torchvision
 
 MODEL = "yolo11n.yaml"
@@ -71,23 +73,21 @@ def epoch_line(results: Path, epochs: int) -> str:
 class ShapedBatches:
     """Indices 0 to count - 1 in whole batches of neighbours, the batches in a new order at each pass.
 
-    Ultralytics sorts figures by shape for rectangular batches, and would show them in that order at every epoch.
+    Ultralytics sorts figures by shape for rectangular batches, and would show them in that order at every epoch. The
+    seed and the number of `passes` before decide the order.
     """
 
     def __init__(self, count: int, batch: int, seed: int) -> None:
-        import torch
-
-        self.count, self.batch = count, batch
-        self.order = torch.Generator().manual_seed(seed)
+        self.count, self.batch, self.seed, self.passes = count, batch, seed, 0
 
     def __len__(self) -> int:
         return self.count
 
     def __iter__(self) -> Iterator[int]:
-        import torch
-
         whole = self.count // self.batch
-        for block in torch.randperm(whole, generator=self.order).tolist():
+        order = np.random.default_rng([self.seed, self.passes]).permutation(whole).tolist()
+        self.passes += 1
+        for block in order:
             yield from range(block * self.batch, (block + 1) * self.batch)
         yield from range(whole * self.batch, self.count)
 
@@ -107,8 +107,12 @@ def _trainer_class() -> Any:
             dataset = self.build_dataset(dataset_path, mode, batch_size)
             return InfiniteDataLoader(
                 dataset=dataset, batch_size=batch_size, num_workers=self.args.workers, collate_fn=dataset.collate_fn,
-                sampler=ShapedBatches(len(dataset), batch_size, self.args.seed + self.start_epoch),
+                sampler=ShapedBatches(len(dataset), batch_size, self.args.seed),
                 worker_init_fn=seed_worker, pin_memory=self.device.type == "cuda")
+
+        def _setup_train(self) -> None:
+            super()._setup_train()
+            self.train_loader.sampler.passes = self.start_epoch  # as if it had not been interrupted
 
         def get_model(self, *args: Any, **kwargs: Any) -> Any:
             """The network, laid out for a CPU's convolutions where it trains on one."""
