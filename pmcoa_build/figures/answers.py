@@ -190,18 +190,10 @@ def _weighed(page: ink.Page, score: float, read: list[letters.Letter],
 
 
 def by_letters(page: ink.Page, read: Sequence[letters.Letter]) -> tuple[float, list[Found]]:
-    """(cost of the cuts in ink pixels, one panel a letter). Letters stand above or in their panels, else below."""
+    """(cost of the cuts in ink pixels, one panel a letter)."""
     ems = [f.em for f in read]
     anchors = [letters.with_bracket(page, f) for f in read]
-    cost, parts = partition.divide(page, anchors, ems)
-    corners: dict[int, Box] = {}
-    if cost > _FREE * max(page.grey.shape):
-        upside_down = [_mirrored(box, page) for box in anchors]
-        other, turned = partition.divide(ink.flipped(page), upside_down, ems)
-        if other < 0.5 * cost:
-            cost, parts = other, {index: _mirrored(part, page) for index, part in turned.items()}
-        else:
-            corners = partition.wrapped(page, anchors, ems, parts)
+    cost, parts, corners = partition.arrange(page, anchors, ems)
     if page.dark:
         parts = _without_void(page, parts)
     out = []
@@ -228,9 +220,3 @@ def _without_void(page: ink.Page, parts: dict[int, Box]) -> dict[int, Box]:
         bottom = max(content[3], y0 + height) if y1 - y0 > 1.4 * height else y1
         out[index] = (x0, y0, min(x1, right), min(y1, bottom))
     return out
-
-
-def _mirrored(box: Box, page: ink.Page) -> Box:
-    """The box on the page upside down."""
-    height = page.grey.shape[0]
-    return (box[0], height - box[3], box[2], height - box[1])

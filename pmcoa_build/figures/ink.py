@@ -157,15 +157,3 @@ def reinforced(page: Page, boxes: Sequence[tuple[Box, float]]) -> Page:
 def all_ink(page: Page) -> Page:
     """The page with its ground counted as ink: only edges can be cut along."""
     return _page(page.grey, np.ones_like(page.ink), page.dark)
-
-
-def flipped(page: Page) -> Page:
-    """The page upside down, for figures whose letters stand below their panels."""
-    grey, ink = page.grey[::-1], page.ink[::-1]
-    height, width = grey.shape
-    ink_sum = page.ink_sum[-1][None] - page.ink_sum[::-1]
-    down = np.zeros_like(page.down)
-    down[:] = page.down[-1][None] - page.down[::-1]
-    along = np.zeros((height, width + 1), np.int32)
-    along[1:] = page.along[1:][::-1]
-    return Page(grey, ink, page.dark, ink_sum, down, along)

@@ -3,6 +3,9 @@
 Each letter is the anchor of one panel, which lies right of it and below. The page is cut in two, again and again, until
 every part has one anchor; a plan of cuts costs the ink that the cuts cross, plus the ink that ends up above or left of
 the anchor of its part, where it has no business. The cheapest plan wins (dynamic programming over parts).
+
+Where that costs much, letters may stand at another corner of their panels, or in the middle of the upper or lower edge:
+the same is tried on the page mirrored, and the place is taken in which the cuts are cheap and the letters regular.
 """
 
 from __future__ import annotations
@@ -23,16 +26,64 @@ _ABOVE, _LEFT = 0.06, 0.03
 """Cost of a pixel of ink above, and left, of the anchor of its part."""
 _UPRIGHT = 3.0
 """Extra cost of a vertical cut: of two clean plans, rows before columns is how figures are read."""
+_FREE = 0.02
+"""Cost, per longest side of the page, at which letters are taken to stand at the upper left without another look."""
+_RARE, _CENTRED = 0.05, 0.2
+"""Extra cost of letters not at the upper left, and of letters in the middle, per longest side."""
+_EARNED = 0.7
+"""What counts of the cost of letters at the upper left: two thirds of all figures have them there."""
+_RAGGED, _SPREAD = 0.08, 4.0
+"""Cost of letters that stand a cap height off their usual place in a panel, per longest side; counted up to so many."""
+_LEAST = 1.5
+"""Cap heights that every panel measures at least, both ways."""
 _MARGIN = 2
 """Pixels around a letter that still belong to it: its soft edge."""
+_ELSEWHERE = ((False, True, False), (True, False, False), (True, True, False), (False, False, True), (False, True, True))
+"""(right, below, centred) of the other places of letters."""
 _FEW = 4
 """Cuts tried per part: the cheapest by themselves."""
 _BUDGET = 4000
 
 
+@dataclass(frozen=True)
+class _Sheet:
+    """A page, mirrored so that its letters come to stand at the upper left of their panels, or `centred` at the top."""
+
+    page: Page
+    right: bool = False
+    below: bool = False
+    centred: bool = False
+
+    def turned(self, box: Box) -> Box:
+        """A box of the page on the sheet, and back."""
+        x0, y0, x1, y1 = box
+        _, _, width, height = self.page.box
+        if self.right:
+            x0, x1 = width - x1, width - x0
+        if self.below:
+            y0, y1 = height - y1, height - y0
+        return (x0, y0, x1, y1)
+
+    def count(self, box: Box) -> int:
+        """Ink pixels in a box of the sheet."""
+        return self.page.count(self.turned(box))
+
+    def crossed(self, axis: int, part: Box, low: int, high: int) -> np.ndarray:
+        """Ink crossed by a cut of `part` at each of low … high, upright (axis 0: x) or level (axis 1: y)."""
+        x0, y0, x1, y1 = self.turned(part)
+        mirrored = self.below if axis else self.right
+        if mirrored:
+            low, high = self.page.box[axis + 2] - high, self.page.box[axis + 2] - low
+        if axis == 0:
+            costs = self.page.vertical_costs((low, y0, high + 1, y1))
+        else:
+            costs = self.page.horizontal_costs((x0, low, x1, high + 1))
+        return costs[::-1] if mirrored else costs
+
+
 @dataclass
 class _Search:
-    page: Page
+    sheet: _Sheet
     anchors: Sequence[Box]
     ems: Sequence[float]
     insets: tuple[float, float]
@@ -40,11 +91,13 @@ class _Search:
 
 
 def _stray(search: _Search, part: Box, index: int) -> float:
-    """Cost of the ink above and left of the anchor in its part."""
+    """Cost of the ink above and left of the anchor in its part; left of one in the middle, ink is at home."""
     x0, y0, x1, _ = part
     anchor, em = search.anchors[index], search.ems[index]
-    above = search.page.count((x0, y0, x1, max(y0, int(anchor[1] - 0.8 * em))))
-    beside = search.page.count((x0, anchor[1], max(x0, int(anchor[0] - 4 * em)), part[3]))
+    above = search.sheet.count((x0, y0, x1, max(y0, int(anchor[1] - 0.8 * em))))
+    if search.sheet.centred:
+        return _ABOVE * above
+    beside = search.sheet.count((x0, anchor[1], max(x0, int(anchor[0] - 4 * em)), part[3]))
     return _ABOVE * above + _LEFT * beside
 
 
@@ -57,48 +110,52 @@ def _run_lengths(flags: np.ndarray) -> np.ndarray:
     return out
 
 
-def _insets(page: Page, anchors: Sequence[Box], ems: Sequence[float]) -> tuple[float, float]:
+def _insets(sheet: _Sheet, anchors: Sequence[Box], ems: Sequence[float]) -> tuple[float, float]:
     """How far letters stand inside their panels, across and down: the distance of the first ones from the page's edge.
 
-    (0, 0) where letters stand on paper, beside or above their panels.
+    (0, 0) where letters stand on paper, beside or above their panels; 0 across for letters in the middle.
     """
-    inside = 0
+    inside, page = 0, sheet.page
     for (x0, y0, x1, y1), em in zip(anchors, ems, strict=True):
         pad = max(2, round(0.4 * em))
         ring = (max(x0 - pad, 0), max(y0 - pad, 0), min(x1 + pad, page.box[2]), min(y1 + pad, page.box[3]))
-        inside += page.dark or page.count(ring) > 0.7 * (ring[2] - ring[0]) * (ring[3] - ring[1])
+        inside += page.dark or sheet.count(ring) > 0.7 * (ring[2] - ring[0]) * (ring[3] - ring[1])
     if inside < 0.6 * len(anchors):
         return 0.0, 0.0
-    first = np.min(np.asarray(anchors), axis=0)
+    first, content = np.min(np.asarray(anchors), axis=0), sheet.turned(page.content)
     limit = 2.5 * max(ems)
-    left, top = float(first[0]) - page.content[0], float(first[1]) - page.content[1]
-    return (left if 0 <= left <= limit else 0.0), (top if 0 <= top <= limit else 0.0)
+    left, top = float(first[0]) - content[0], float(first[1]) - content[1]
+    return (left if 0 <= left <= limit and not sheet.centred else 0.0), (top if 0 <= top <= limit else 0.0)
 
 
 def _cuts(search: _Search, part: Box, rows: tuple[int, ...]) -> list[tuple[float, int, int, int]]:
     """(cost, axis, position, number of anchors before it) of the best cut between each two neighbours, both ways."""
     found = []
+    em = max(search.ems)
     for axis in (0, 1):
         order = sorted(rows, key=lambda i: search.anchors[i][axis])
-        line: np.ndarray | None = None
         for k in range(1, len(order)):
             low = max(search.anchors[i][axis + 2] for i in order[:k])
             high = min(search.anchors[i][axis] for i in order[k:])
             low, high = max(low + _MARGIN, part[axis] + 1), min(high - _MARGIN, part[axis + 2] - 1)
             if low > high:
                 continue
-            if line is None:
-                page = search.page
-                line = page.vertical_costs(part) if axis == 0 else page.horizontal_costs(part)
-            em = max(search.ems)
-            away = np.abs(np.arange(low, high + 1) - (high - search.insets[axis]))
-            raw = line[low - part[axis] : high + 1 - part[axis]]
+            raw = search.sheet.crossed(axis, part, low, high)
+            away, near = _away(search, axis, low, high)
             costs = raw + _PULL * away
-            if not search.page.dark:  # on black, nothing tells a gap from a picture's ground
-                costs -= _WIDE * np.minimum(_run_lengths(raw == 0), 3 * em) * (away < _NEAR * em)
+            if not search.sheet.page.dark:  # on black, nothing tells a gap from a picture's ground
+                costs -= _WIDE * np.minimum(_run_lengths(raw == 0), 3 * em) * (away < near)
             best = int(costs.argmin())
             found.append((float(costs[best]) + _UPRIGHT * (axis == 0), axis, low + best, k))
     return sorted(found)[: _FEW if len(search.seen) < _BUDGET else 1]
+
+
+def _away(search: _Search, axis: int, low: int, high: int) -> tuple[np.ndarray, float]:
+    """Distance of each cut low … high from where the next panel should begin, and below which a gap is near."""
+    positions, near = np.arange(low, high + 1), _NEAR * max(search.ems)
+    if axis == 0 and search.sheet.centred:
+        return np.abs(positions - (low + high) / 2), max(near, 0.35 * (high - low))
+    return np.abs(positions - (high - search.insets[axis])), near
 
 
 def _solve(search: _Search, part: Box, rows: tuple[int, ...]) -> tuple[float, dict[int, Box]]:
@@ -126,13 +183,53 @@ def _solve(search: _Search, part: Box, rows: tuple[int, ...]) -> tuple[float, di
     return best
 
 
-def divide(page: Page, anchors: Sequence[Box], ems: Sequence[float]) -> tuple[float, dict[int, Box]]:
+def divide(page: Page, anchors: Sequence[Box], ems: Sequence[float], *, right: bool = False, below: bool = False,
+           centred: bool = False) -> tuple[float, dict[int, Box]]:
     """(cost in ink pixels, part of the page of each anchor's index): parts tile the page.
 
-    `anchors` are the letters' boxes, `ems` their cap heights, both in pixels.
+    `anchors` are the letters' boxes, `ems` their cap heights, both in pixels. Letters stand at the left or `right` or
+    `centred`, and at the top or `below`.
     """
-    search = _Search(page, anchors, ems, _insets(page, anchors, ems))
-    return _solve(search, page.box, tuple(range(len(anchors))))
+    sheet = _Sheet(page, right, below, centred)
+    turned = [sheet.turned(box) for box in anchors]
+    search = _Search(sheet, turned, ems, _insets(sheet, turned, ems))
+    cost, parts = _solve(search, page.box, tuple(range(len(anchors))))
+    return cost, {index: sheet.turned(part) for index, part in parts.items()}
+
+
+def arrange(page: Page, anchors: Sequence[Box], ems: Sequence[float]) -> tuple[float, dict[int, Box], dict[int, Box]]:
+    """(cost, parts, corners): `divide` for the place in their panels where the letters seem to stand, and `wrapped`."""
+    cost, parts = divide(page, anchors, ems)
+    side = max(page.grey.shape)
+    if cost <= _FREE * side or len(anchors) < 2:
+        return cost, parts, {}
+    best, usual = _EARNED * cost + _ragged(page, anchors, ems, parts), True
+    for right, below, centred in _ELSEWHERE:
+        other, turned = divide(page, anchors, ems, right=right, below=below, centred=centred)
+        total = other + (_RARE + _CENTRED * centred) * side
+        if total < best:
+            total += _ragged(page, anchors, ems, turned, right=right, below=below, centred=centred)
+        if total < best:
+            best, cost, parts, usual = total, other, turned, False
+    return cost, parts, wrapped(page, anchors, ems, parts) if usual else {}
+
+
+def _ragged(page: Page, anchors: Sequence[Box], ems: Sequence[float], parts: dict[int, Box], *, right: bool = False,
+            below: bool = False, centred: bool = False) -> float:
+    """Cost of letters that stand at different distances from the edges of their panels; none may be but a letter."""
+    if len(parts) < len(anchors):
+        return float("inf")
+    letters = np.asarray(anchors, float)
+    boxes = np.array([page.shrunk(parts[i]) or parts[i] for i in range(len(anchors))], float)
+    if (np.minimum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]) < _LEAST * max(ems)).any():
+        return float("inf")
+    across = boxes[:, 2] - letters[:, 2] if right else letters[:, 0] - boxes[:, 0]
+    down = boxes[:, 3] - letters[:, 3] if below else letters[:, 1] - boxes[:, 1]
+    off = [across - np.median(across), down - np.median(down)]
+    if centred:
+        off[0] = (letters[:, 0] + letters[:, 2] - boxes[:, 0] - boxes[:, 2]) / 2
+    ragged = sum(np.minimum(np.abs(d) / max(ems), _SPREAD).mean() for d in off)
+    return float(_RAGGED * max(page.grey.shape) * ragged)
 
 
 def wrapped(page: Page, anchors: Sequence[Box], ems: Sequence[float], parts: dict[int, Box]) -> dict[int, Box]:

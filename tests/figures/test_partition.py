@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pmcoa_build.figures.ink import flipped, read_page
-from pmcoa_build.figures.partition import divide, wrapped
+from pmcoa_build.figures.boxes import iou
+from pmcoa_build.figures.ink import read_page
+from pmcoa_build.figures.partition import arrange, divide, wrapped
 
 Box = tuple[int, int, int, int]
 
@@ -64,13 +65,35 @@ def test_what_wraps_over_a_neighbour_is_told() -> None:
     assert wrapped(page, low, [14, 14], parts) == {}
 
 
-@pytest.mark.parametrize("box", [(0, 0, 400, 300), (20, 40, 300, 170), (5, 1, 6, 299)])
-def test_a_page_upside_down_costs_the_same(box: Box) -> None:
-    rng = np.random.default_rng(0)
-    rgb = np.repeat(rng.integers(0, 256, (300, 400, 1)).astype(np.uint8) // 40 * 40, 3, axis=2)
-    page, turned = read_page(rgb), flipped(read_page(rgb))
-    x0, y0, x1, y1 = box
-    mirrored = (x0, 300 - y1, x1, 300 - y0)
-    assert page.count(box) == turned.count(mirrored)
-    assert (page.vertical_costs(box) == turned.vertical_costs(mirrored)).all()
-    assert (page.horizontal_costs(box)[1:] == turned.horizontal_costs(mirrored)[1:][::-1]).all()
+@pytest.mark.parametrize(("right", "below"), [(False, False), (True, False), (False, True), (True, True)])
+def test_a_mirrored_page_is_cut_alike(right: bool, below: bool) -> None:
+    boxes = [(10, 30, 190, 140), (220, 30, 390, 140), (10, 180, 390, 290)]
+    anchors = [letter(10, 10), letter(220, 10), letter(10, 160)]
+    cost, parts = divide(read_page(page_of(boxes)), anchors, [14] * 3)
+
+    def turned(box: Box) -> Box:
+        x0, y0, x1, y1 = box
+        x0, x1 = (400 - x1, 400 - x0) if right else (x0, x1)
+        y0, y1 = (300 - y1, 300 - y0) if below else (y0, y1)
+        return (x0, y0, x1, y1)
+
+    page = read_page(page_of([turned(box) for box in boxes]))
+    other, mirrored = divide(page, [turned(box) for box in anchors], [14] * 3, right=right, below=below)
+    assert other == cost
+    assert mirrored == {index: turned(part) for index, part in parts.items()}
+
+
+@pytest.mark.parametrize("place", ["upper left", "upper right", "lower left", "lower right", "top", "bottom"])
+@pytest.mark.parametrize("gutter", [0, 6])
+def test_letters_anywhere_in_abutting_pictures(place: str, gutter: int) -> None:
+    rgb, boxes, anchors = page_of([]), [], []
+    for index in range(6):
+        x, y = index % 3 * 130, index // 3 * 145
+        box = (x, y, x + 130 - gutter, y + 145 - gutter)
+        rgb[box[1] : box[3], box[0] : box[2]] = 60 + 50 * (index % 2)
+        left = {"left": x + 5, "ight": box[2] - 15}.get(place[-4:], (x + box[2]) // 2 - 5)
+        anchors.append(letter(left, y + 5 if place in ("top", "upper left", "upper right") else box[3] - 19))
+        boxes.append(box)
+    page = read_page(np.ascontiguousarray(rgb[:290, :390]))
+    _, parts, _ = arrange(page, anchors, [14] * 6)
+    assert min(iou(page.shrunk(parts[i]) or parts[i], box) for i, box in enumerate(boxes)) > 0.9
