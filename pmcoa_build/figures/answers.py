@@ -177,7 +177,8 @@ def _weighed(page: ink.Page, score: float, read: list[letters.Letter],
     while len(read) > 2 and cost > _FREE * side:
         fewer = letters.without_weakest(read)
         less, others = by_letters(page, fewer)
-        if len(fewer) == len(read) or less > 0.5 * cost:
+        lost = letters.evidence(min(f.score for f in read))
+        if len(fewer) == len(read) or less > 0.5 * cost or _PER_SIDE * (cost - less) / side < lost:
             break
         read, cost, panels = fewer, less, others
     worth = score - min(_PER_SIDE * cost / side, _WORST)

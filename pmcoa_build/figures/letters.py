@@ -1,4 +1,4 @@
-"""Which of the lone glyphs on a page are its panel letters.
+"""Which of the lone glyphs on a page are its panel letters, or pairs of glyphs where labels are longer (A1, iv, 10).
 
 Panel letters of one figure have one size and case, one for each label, follow the reading order, and line up with
 their neighbours. The best chain of candidates under these rules is found by dynamic programming, once for each size and
@@ -7,6 +7,7 @@ case that the page suggests. The labels that the caption names, where known, say
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,12 @@ from pmcoa_build.figures.ink import Page
 
 _SAME_SHAPE = "cosvwxzkpu"
 _ALSO = {"o": "0", "i": "1l", "l": "1i", "s": "5", "b": "8", "z": "2", "g": "9", "q": "9"}
+_DIGIT_ALSO = {"0": "oO", "1": "lI", "2": "zZ", "5": "sS", "8": "B"}
+_ROMAN = {tens + name: 10 * bool(tens) + value for tens in ("", "x") for value, name in enumerate(
+    ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x"), start=1)}
+_LONG = re.compile(r"[a-z]?\d{1,2}|[a-z]{2}|[ivx]{3,5}")
+_GAPS = {2: (-0.1, 0.45), 3: (0.3, 1.15), 4: (0.7, 1.9), 5: (1.0, 2.6)}
+"""Least and widest gap between the first and the last character of a label of so many, in cap heights."""
 _TALL = dict.fromkeys("bdfhkl", 1.0) | dict.fromkeys("gpqy", 1.0) | {"i": 1.0, "j": 1.28, "t": 0.92}
 _SMALL = 0.76
 _FLOOR = 0.04
@@ -29,6 +36,7 @@ _EXTRA = 2
 _UNNAMED = 1.5
 """What a letter that the caption does not name has to be worth more."""
 _SURE = 0.8
+_MOST_PAIRED = 800
 _SIZES = 12
 _ALTERNATIVES = 4
 
@@ -44,10 +52,23 @@ class Letter:
 
 
 @dataclass(frozen=True)
-class _Nodes:
-    """Candidates for labels: glyph index, label index, own score, cap height if it is that label, probability."""
+class _Marks:
+    """What may be a label: every glyph, then pairs (m, 2) of the first and last glyph of something longer.
 
-    glyph: np.ndarray
+    `boxes` int (n + m, 4); `place` (n,): what its surroundings take from a glyph's log-odds.
+    """
+
+    glyphs: Glyphs
+    pairs: np.ndarray
+    boxes: np.ndarray
+    place: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Nodes:
+    """Candidates for labels: mark, label index, own score, cap height if it is that label, probability."""
+
+    mark: np.ndarray
     label: np.ndarray
     own: np.ndarray
     em: np.ndarray
@@ -64,13 +85,59 @@ def _relative_heights(letter: str, upper: bool) -> tuple[float, ...]:
 def _probability(probs: np.ndarray, letter: str, upper: bool) -> np.ndarray:
     """How likely each glyph is this letter, allowing for what looks the same."""
     if letter.isdigit():
-        return np.asarray(probs[:, CLASSES.index(letter)])
-    wanted, other = (letter.upper(), letter) if upper else (letter, letter.upper())
-    share = 1.0 if letter in _SAME_SHAPE else 0.3
-    total = probs[:, CLASSES.index(wanted)] + share * probs[:, CLASSES.index(other)]
-    for twin in _ALSO.get(letter, ""):
-        total = total + 0.5 * probs[:, CLASSES.index(twin)]
+        total = probs[:, CLASSES.index(letter)]
+        twins, share = _DIGIT_ALSO.get(letter, ""), 0.3
+    else:
+        wanted, other = (letter.upper(), letter) if upper else (letter, letter.upper())
+        share = 1.0 if letter in _SAME_SHAPE else 0.3
+        total = probs[:, CLASSES.index(wanted)] + share * probs[:, CLASSES.index(other)]
+        twins, share = _ALSO.get(letter, ""), 0.5
+    for twin in twins:
+        total = total + share * probs[:, CLASSES.index(twin)]
     return np.asarray(np.minimum(total, 1.0))
+
+
+def _pairs(glyphs: Glyphs) -> np.ndarray:
+    """Indices (m, 2) of legible glyphs that may begin and end one label: side by side on one line, of like height."""
+    rows = np.flatnonzero(glyphs.probs[:, -1] < 0.7)
+    rows = rows[np.argsort(glyphs.probs[rows, -1], kind="stable")][:_MOST_PAIRED]
+    x0, y0, x1, y1 = glyphs.boxes[rows].T.astype(float)
+    height = np.maximum((y1 - y0)[:, None], y1 - y0)
+    gap = (x0 - x1[:, None]) / height
+    fits = (gap > _GAPS[2][0]) & (gap < _GAPS[5][1]) & (np.abs(y1 - y1[:, None]) < 0.3 * height)
+    fits &= np.minimum((y1 - y0)[:, None], y1 - y0) > 0.55 * height
+    fits &= glyphs.light[rows] == glyphs.light[rows][:, None]
+    first, last = np.nonzero(fits)
+    return np.stack((rows[first], rows[last]), axis=1)
+
+
+def _marks(page: Page, glyphs: Glyphs, wanted: Sequence[str]) -> _Marks:
+    """The glyphs of a page, and their pairs if a wanted label has several characters."""
+    pairs = _pairs(glyphs) if any(len(label) > 1 for label in wanted) else np.zeros((0, 2), int)
+    first, last = glyphs.boxes[pairs[:, 0]], glyphs.boxes[pairs[:, 1]]
+    joined = np.concatenate((np.minimum(first, last)[:, :2], np.maximum(first, last)[:, 2:]), axis=1)
+    return _Marks(glyphs, pairs, np.concatenate((glyphs.boxes, joined)), _clear_left(page, glyphs))
+
+
+def _single(marks: _Marks, letter: str, upper: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(marks, probabilities, log-odds) of the glyphs as one letter."""
+    prob = _probability(marks.glyphs.probs, letter, upper)
+    own = np.log(np.maximum(prob, 1e-6) / _FLOOR) - 1.2 * marks.glyphs.crowded + marks.place
+    return np.arange(len(prob)), prob, own
+
+
+def _several(marks: _Marks, label: str, upper: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(marks, probabilities, log-odds) of the pairs as a longer label: its first and last character, so far apart."""
+    low, high = _GAPS[len(label)]
+    first, last = marks.pairs.T
+    boxes, probs = marks.glyphs.boxes, marks.glyphs.probs
+    height = np.maximum(boxes[first, 3] - boxes[first, 1], boxes[last, 3] - boxes[last, 1])
+    gap = (boxes[last, 0] - boxes[first, 2]) / height
+    rows = np.flatnonzero((gap >= low) & (gap <= high))
+    ends = [_probability(probs, label[-1], case) for case in (True, False)]
+    prob = np.sqrt(_probability(probs, label[0], upper)[first] * np.maximum(*ends)[last])[rows]
+    own = np.log(np.maximum(prob, 1e-6) / _FLOOR) + marks.place[first[rows]]
+    return rows + len(marks.glyphs), prob, own
 
 
 def _clear_left(page: Page, glyphs: Glyphs) -> np.ndarray:
@@ -86,18 +153,18 @@ def _clear_left(page: Page, glyphs: Glyphs) -> np.ndarray:
     return out
 
 
-def _nodes(glyphs: Glyphs, letters: Sequence[str], named: int, upper: bool, place: np.ndarray) -> _Nodes:
-    """Every glyph that may be one of the letters; the first `named` of them are in the caption."""
+def _nodes(marks: _Marks, labels: Sequence[str], named: int, upper: bool) -> _Nodes:
+    """Every mark that may be one of the labels; the first `named` of them are in the caption."""
     parts = []
-    heights = glyphs.boxes[:, 3] - glyphs.boxes[:, 1]
-    for index, letter in enumerate(letters):
-        prob = _probability(glyphs.probs, letter, upper)
-        own = np.log(np.maximum(prob, 1e-6) / _FLOOR) - 1.2 * glyphs.crowded + place - _UNNAMED * (index >= named)
+    heights = np.concatenate((marks.glyphs.boxes, marks.glyphs.boxes[marks.pairs[:, 0]])) @ np.array([0, -1, 0, 1])
+    for index, label in enumerate(labels):
+        place, prob, own = (_single if len(label) == 1 else _several)(marks, label, upper)
+        own = own - _UNNAMED * (index >= named)
         rows = np.flatnonzero((own > -0.5) & ((index < named) | (prob > _SURE)))
         rows = rows[np.argsort(-own[rows], kind="stable")][:14]
-        for relative in _relative_heights(letter, upper):
-            em = heights[rows] / relative
-            parts.append(np.stack((rows, np.full(len(rows), index), own[rows], em, prob[rows]), axis=1))
+        for relative in _relative_heights(label[0], upper):
+            em = heights[place[rows]] / relative
+            parts.append(np.stack((place[rows], np.full(len(rows), index), own[rows], em, prob[rows]), axis=1))
     table = np.concatenate(parts) if parts else np.zeros((0, 5))
     return _Nodes(table[:, 0].astype(int), table[:, 1].astype(int), table[:, 2], table[:, 3], table[:, 4])
 
@@ -124,7 +191,7 @@ def _best_chain(nodes: _Nodes, boxes: np.ndarray, em: float) -> tuple[float, lis
     usable = np.flatnonzero(off < 0.2)
     if not len(usable):
         return 0.0, []
-    label, place = nodes.label[usable], boxes[nodes.glyph[usable]]
+    label, place = nodes.label[usable], boxes[nodes.mark[usable]]
     own = nodes.own[usable] - 5 * off[usable]
     follow = _transition(place, place, em)
     total, back = own - _MISSING * label, np.full(len(usable), -1)
@@ -143,17 +210,27 @@ def _best_chain(nodes: _Nodes, boxes: np.ndarray, em: float) -> tuple[float, lis
     return score, chain[::-1]
 
 
-def _wanted(labels: Sequence[str]) -> tuple[list[str], int]:
-    """(letters to look for in order, lower case; how many of them the caption names).
+def in_order(labels: Sequence[str]) -> list[str]:
+    """Different labels, lower case, in the order of their alphabet: i ii iii iv, 1 2 10, a a1 a2 b."""
+    names = {label.lower() for label in labels}
+    if names <= _ROMAN.keys() and any(len(name) > 1 for name in names):
+        return sorted(names, key=lambda name: _ROMAN[name])
+    return sorted(names, key=lambda name: (re.sub(r"\d+", "", name), int(re.sub(r"\D+", "", name) or 0), name))
 
-    Labels of more than one character (A1, iv) are not read; where they are the rule, nothing is looked for. Letters
-    that follow the caption's last are looked for too.
+
+def _wanted(labels: Sequence[str]) -> tuple[list[str], int]:
+    """(labels to look for in order, lower case; how many of them the caption names).
+
+    Single letters that follow the caption's last are looked for too. Nothing is looked for where most labels are none
+    that can be read.
     """
-    named = sorted({label.lower() for label in labels if len(label) == 1 and label.lower() in CLASSES})
-    if all(len(label) >= 4 for label in labels):  # none, or positions such as "left"
+    if all(len(label) >= 4 and label.lower() not in _ROMAN for label in labels):  # none, or positions such as "left"
         return list("abcdefghijklmnopqrst"), 0
+    named = [label for label in in_order(labels) if label in CLASSES or _LONG.fullmatch(label)]
     if len(named) < 0.6 * len(labels):
         return [], 0
+    if any(len(label) > 1 for label in named):
+        return named, len(named)
     alphabet = "123456789" if named[-1].isdigit() else "abcdefghijklmnopqrstuvwxyz"
     rest = alphabet[alphabet.index(named[-1]) + 1 :] if named[-1] in alphabet else ""
     return named + list(rest[:_EXTRA]), len(named)
@@ -177,19 +254,19 @@ def find_letters(page: Page, glyphs: Glyphs, labels: Sequence[str] = ()) -> list
     wanted, named = _wanted(labels)
     if not len(glyphs) or not wanted:
         return []
-    place = _clear_left(page, glyphs)
+    marks = _marks(page, glyphs, wanted)
     printed = {label.lower(): label for label in reversed(labels)}
     found: dict[tuple[int, ...], tuple[float, list[Letter]]] = {}
     for upper in (True, False):
-        nodes = _nodes(glyphs, wanted, named or len(wanted), upper, place)
+        nodes = _nodes(marks, wanted, named or len(wanted), upper)
         for em in _sizes(nodes):
-            score, chain = _best_chain(nodes, glyphs.boxes, em)
+            score, chain = _best_chain(nodes, marks.boxes, em)
             score += 0.3 * np.log(em)
             if score < _ENOUGH or (not named and not _unbroken(nodes, chain)):
                 continue
-            key = tuple(nodes.glyph[chain].tolist())
+            key = tuple(nodes.mark[chain].tolist())
             if key not in found or score > found[key][0]:
-                found[key] = (score, [_letter(nodes, node, glyphs, wanted, printed, upper) for node in chain])
+                found[key] = (score, [_letter(nodes, node, marks, wanted, printed, upper) for node in chain])
     return sorted(found.values(), key=lambda pair: -pair[0])[:_ALTERNATIVES]
 
 
@@ -200,9 +277,9 @@ def _unbroken(nodes: _Nodes, chain: Sequence[int]) -> bool:
             and float(np.mean(own)) > 2.4 and min(own) > 0.8)
 
 
-def _letter(nodes: _Nodes, node: int, glyphs: Glyphs, wanted: Sequence[str], printed: dict[str, str],
+def _letter(nodes: _Nodes, node: int, marks: _Marks, wanted: Sequence[str], printed: dict[str, str],
             upper: bool) -> Letter:
-    x0, y0, x1, y1 = (int(v) for v in glyphs.boxes[nodes.glyph[node]])
+    x0, y0, x1, y1 = (int(v) for v in marks.boxes[nodes.mark[node]])
     letter = wanted[nodes.label[node]]
     label = printed.get(letter, letter.upper() if upper else letter)
     return Letter(label, (x0, y0, x1, y1), float(nodes.prob[node]), float(nodes.em[node]))
@@ -225,6 +302,11 @@ def with_bracket(page: Page, letter: Letter) -> Box:
     return letter.box
 
 
+def evidence(score: float) -> float:
+    """What a letter of that score adds to the log-odds of a set, beside a set in which it is missing."""
+    return float(np.log(max(score, 1e-6) / _FLOOR)) + _MISSING
+
+
 def without_weakest(found: Sequence[Letter]) -> list[Letter]:
     """The letters without the least legible one; all of them where each is read beyond doubt."""
     weakest = min(range(len(found)), key=lambda i: found[i].score)
@@ -237,8 +319,8 @@ def guess_missing(found: Sequence[Letter], labels: Sequence[str]) -> list[Letter
     Such a place is at the height of one read letter and in the column of another, follows the letter before it, and is
     followed by the letter after it, as panels of a grid do. Its score is 0.
     """
-    order = [label for label in dict.fromkeys(labels) if len(label) == 1]
-    order.sort(key=str.lower)
+    printed = {label.lower(): label for label in labels}
+    order = [printed[label] for label in in_order(labels) if label in CLASSES or _LONG.fullmatch(label)]
     by_label = {letter.label: letter for letter in found}
     guesses = []
     for at, label in enumerate(order):

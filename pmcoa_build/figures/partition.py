@@ -38,7 +38,8 @@ _LEAST = 1.5
 """Cap heights that every panel measures at least, both ways."""
 _MARGIN = 2
 """Pixels around a letter that still belong to it: its soft edge."""
-_ELSEWHERE = ((False, True, False), (True, False, False), (True, True, False), (False, False, True), (False, True, True))
+_ELSEWHERE = ((False, True, False), (True, False, False), (True, True, False), (False, False, True),
+              (False, True, True))
 """(right, below, centred) of the other places of letters."""
 _FEW = 4
 """Cuts tried per part: the cheapest by themselves."""
@@ -228,6 +229,8 @@ def _ragged(page: Page, anchors: Sequence[Box], ems: Sequence[float], parts: dic
     off = [across - np.median(across), down - np.median(down)]
     if centred:
         off[0] = (letters[:, 0] + letters[:, 2] - boxes[:, 0] - boxes[:, 2]) / 2
+        if np.median(np.abs(off[0])) > _SPREAD * max(ems):
+            return float("inf")
     ragged = sum(np.minimum(np.abs(d) / max(ems), _SPREAD).mean() for d in off)
     return float(_RAGGED * max(page.grey.shape) * ragged)
 
