@@ -20,8 +20,8 @@ from pmcoa_build.figures.network import Candidate
 
 _PER_SIDE, _WORST = 10.0, 4.0
 """What crossed ink takes from a set of letters' log-odds: per longest side of the page, and at most."""
-_DOUBT = 0.5
-"""Log-odds that cuts may cost where no caption vouches for the letters."""
+_DOUBT, _RELATIVE = 0.5, 0.12
+"""Log-odds that cuts may cost where no caption vouches for the letters: so much, or this share of the letters' own."""
 _FREE = 0.02
 """Crossed ink, per longest side of the page, that makes no doubt."""
 _AGREE = 8.0
@@ -30,6 +30,8 @@ _SURE, _OVERLAP = 0.5, 0.4
 """Score of a network's box that counts by itself, and the most that two such boxes overlap."""
 _SECOND_WAY = 1.0
 """Log-odds by which the page cut around letters is believed before the network's boxes with the same letters."""
+_SLIVER = 0.004
+"""Share of the longest side that counts as a sliver."""
 _COUNT = 1.0
 """Log-odds for each panel more or fewer than the caption names."""
 
@@ -97,7 +99,7 @@ def _of_letters(page: ink.Page, sets: Sequence[tuple[float, list[letters.Letter]
     out = []
     for score, read in sets:
         worth, panels = _weighed(page, score, read, labels)
-        if labels or worth >= score - _DOUBT:  # else stray letters of a flow chart or a table
+        if labels or worth >= score - max(_DOUBT, _RELATIVE * score):  # else stray letters of a flow chart or a table
             out.append(Answer("letters", panels, worth))
     return out
 
@@ -203,8 +205,9 @@ def by_letters(page: ink.Page, read: Sequence[letters.Letter]) -> tuple[float, l
         for owner, corner in corners.items():
             if owner != index and intersection(corner, part) == area(corner):
                 part = (part[0], corner[3], part[2], part[3])
-        box = page.shrunk(part)
+        box = page.shrunk(_without_heading(page, part, anchors[index], ems[index], anchors))
         if box is not None:
+            box = _trimmed(page, box)
             box = union([box, corners[index]]) if index in corners else box
             out.append(Found(box, 0.6 + 0.4 * read[index].score, read[index].label, read[index].score))
     return cost, out
@@ -221,3 +224,36 @@ def _without_void(page: ink.Page, parts: dict[int, Box]) -> dict[int, Box]:
         bottom = max(content[3], y0 + height) if y1 - y0 > 1.4 * height else y1
         out[index] = (x0, y0, min(x1, right), min(y1, bottom))
     return out
+
+
+def _without_heading(page: ink.Page, part: Box, anchor: Box, em: float, anchors: Sequence[Box]) -> Box:
+    """A part of the top row without what stands above its letter and a clean gap: headings, shared legends."""
+    x0, y0, x1, y1 = part
+    lower = anchor[1] > min(other[1] for other in anchors) + 2 * em or anchor[3] > y0 + 0.5 * (y1 - y0)
+    if page.dark or lower or anchor[1] - y0 < 0.8 * em:
+        return part
+    clean = np.flatnonzero(~page.ink[y0 : anchor[1], x0:x1].any(axis=1))
+    if not len(clean) or clean[-1] < anchor[1] - y0 - 0.6 * em:
+        return part
+    return (x0, y0 + int(clean[-1]) + 1, x1, y1)
+
+
+def _trimmed(page: ink.Page, box: Box) -> Box:
+    """A box without slivers of its neighbours: a few pixels of ink along an edge, then a clean gap."""
+    if page.dark:
+        return box
+    thin = max(3, round(_SLIVER * max(page.grey.shape)))
+    x0, y0, x1, y1 = box
+    rows, columns = page.ink[y0:y1, x0:x1].any(axis=1), page.ink[y0:y1, x0:x1].any(axis=0)
+    top, bottom = _sliver(rows, thin), _sliver(rows[::-1], thin)
+    left, right = _sliver(columns, thin), _sliver(columns[::-1], thin)
+    return page.shrunk((x0 + left, y0 + top, x1 - right, y1 - bottom)) or box
+
+
+def _sliver(line: np.ndarray, thin: int) -> int:
+    """Pixels to leave out at the start of a line of ink flags: at most `thin` set ones, then twice as many clear."""
+    if len(line) < 20 * thin or line[: thin + 1].all():
+        return 0
+    first = int((~line).argmax())
+    clear = int(line[first:].argmax())
+    return first + clear if first > 0 and clear >= 2 * thin else 0
