@@ -170,23 +170,26 @@ def _nodes(marks: _Marks, labels: Sequence[str], named: int, upper: bool) -> _No
 
 
 def _transition(a: np.ndarray, b: np.ndarray, em: float) -> np.ndarray:
-    """How well boxes b (n, 4) follow boxes a (m, 4) as the next letter: (m, n), 0.6 at best."""
+    """How well boxes b (n, 4) follow boxes a (m, 4) as the next letter: (m, n), 0.8 at best."""
     dx = (b[None, :, 0] - a[:, None, 0]) / em
     dy = (b[None, :, 3] - a[:, None, 3]) / em
     out = np.full(dx.shape, -0.6)
     row, column = np.abs(dy) < 0.6, np.abs(dx) < 0.8
-    out[row & (dx > 1.2)] = 0.6
+    out[row & (dx > 1.2)] = 0.8
     out[~row & column & (dy > 0)] = 0.6
     out[~row & ~column & (dy > 0) & (dx < 0)] = 0.2
-    out[~row & ~column & (dy < 0) & (dx > 0)] = 0.0
+    out[~row & ~column & (dy < 0) & (dx > 0)] = -0.6
     out[(dy < -0.6) & (dx < 0.8)] = -3.0
     out[(np.abs(dy) < 1.0) & (np.abs(dx) <= 1.2)] = -9.0
     out[row & (dx < -1.2)] = -3.0
     return out
 
 
-def _best_chain(nodes: _Nodes, boxes: np.ndarray, em: float) -> tuple[float, list[int]]:
-    """(score, node indices) of the best chain at one cap height; labels ascend, skipped ones cost _MISSING."""
+def _best_chain(nodes: _Nodes, boxes: np.ndarray, em: float, named: int) -> tuple[float, list[int]]:
+    """(score, node indices) of the best chain at one cap height; labels ascend, skipped ones cost _MISSING.
+
+    Labels from number `named` on, which no caption vouches for, have to stand where the next letter is expected.
+    """
     off = np.abs(np.log(nodes.em / em))
     usable = np.flatnonzero(off < 0.2)
     if not len(usable):
@@ -194,6 +197,7 @@ def _best_chain(nodes: _Nodes, boxes: np.ndarray, em: float) -> tuple[float, lis
     label, place = nodes.label[usable], boxes[nodes.mark[usable]]
     own = nodes.own[usable] - 5 * off[usable]
     follow = _transition(place, place, em)
+    follow[:, label >= named] = np.where(follow[:, label >= named] > 0, follow[:, label >= named], -9.0)
     total, back = own - _MISSING * label, np.full(len(usable), -1)
     for n in range(len(usable)):
         before = np.flatnonzero(label < label[n])
@@ -260,7 +264,7 @@ def find_letters(page: Page, glyphs: Glyphs, labels: Sequence[str] = ()) -> list
     for upper in (True, False):
         nodes = _nodes(marks, wanted, named or len(wanted), upper)
         for em in _sizes(nodes):
-            score, chain = _best_chain(nodes, marks.boxes, em)
+            score, chain = _best_chain(nodes, marks.boxes, em, named or len(wanted))
             score += 0.3 * np.log(em)
             if score < _ENOUGH or (not named and not _unbroken(nodes, chain)):
                 continue

@@ -20,7 +20,7 @@ from pmcoa_build.figures.ink import Page
 
 _PULL = 0.05
 """Cost of a pixel between a cut and where the panel right of it or below should begin: the nearer gap is meant."""
-_WIDE, _NEAR = 0.15, 4.0
+_WIDE, _NEAR = 0.15, 9.0
 """Worth of a pixel of a clean gap's width (counted up to 3 cap heights), within so many cap heights of the anchor."""
 _ABOVE, _LEFT = 0.06, 0.03
 """Cost of a pixel of ink above, and left, of the anchor of its part."""
