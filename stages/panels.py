@@ -52,7 +52,8 @@ def process(unit: Unit, content: Mapping[str, Row], detector: Detector) -> Resul
         )
         rows.append({
             "panel_id": ids.panel_id(unit.id, panel.box), "image_id": unit.id, "figure_id": unit.facts["figure_id"],
-            "index": len(rows), "bbox": list(panel.box), "score": panel.score, "detector": detector.name,
+            "index": len(rows), "bbox": list(panel.box), "score": panel.score,
+            "detector": f"{detector.name}/{panel.source}",
             "printed_label": panel.label, "label_score": panel.label_score, "kind": panel.kind,
             "kind_score": panel.kind_score, "width": width, "height": height,
             "image": {"bytes": data, "path": f"{PurePosixPath(unit.id).stem}_{len(rows)}.jpg"},
@@ -76,7 +77,7 @@ def _detector(spec: Spec) -> Iterator[Detector]:
 
 STEP = Stage(
     name="panels",
-    version=1,
+    version=2,
     scope="image",
     schema=schema.PANELS,
     key="panel_id",

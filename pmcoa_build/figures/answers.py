@@ -77,8 +77,7 @@ def separate(page: ink.Page, glyphs: Glyphs, labels: Sequence[str], proposals: S
     A page in which nothing is found is one panel of source "whole", least sure where the caption names several.
     """
     sets = [pair for pair in letters.find_letters(page, glyphs, labels) if len(pair[1]) >= 2]
-    cuttable = ink.reinforced(page, proposals) if proposals else page
-    answers = [*_of_letters(cuttable, sets, labels), *_of_letters_and_network(sets, page, labels, proposals),
+    answers = [*_of_letters(page, sets, labels), *_of_letters_and_network(sets, page, labels, proposals),
                *_of_network(page, labels, proposals), *_of_gutters(page, labels)]
     if not answers:
         whole = page.shrunk(page.box) or page.box

@@ -1,4 +1,4 @@
-"""Panels of a figure: letters, gutters and, where there are weights, a trained network, made into one answer."""
+"""Panels of a figure: a trained network, printed letters and gutters made into one answer."""
 
 from __future__ import annotations
 
@@ -17,8 +17,11 @@ from pmcoa_build.figures.glyphs import WEIGHTS, find_glyphs
 from pmcoa_build.figures.kinds import classify_kind
 from pmcoa_build.figures.network import Candidate, load_network
 
-VERSION = 1
+VERSION = 2
 """Bumped when the built-in separation gives other boxes for the same figure."""
+
+BUNDLED = WEIGHTS.parent / "panels.onnx"
+"""Trained by `make detector`; its card lies beside it."""
 
 WORKING_SIDE = 1800
 """Larger figures are separated at this size (pixels, longest side): letters stay legible, memory bounded."""
@@ -54,9 +57,9 @@ class Separation:
 
 @dataclass
 class Detector:
-    """Finds panels. `weights`: a trained .onnx or .pt file; empty = letters and gutters alone.
+    """Finds panels. `weights`: a trained .onnx or .pt file; empty = the bundled one.
 
-    `confidence` (0 to 1) is the lowest score at which a network's box counts. `name` goes into the panels table;
+    `confidence` (0 to 1) is the lowest score at which the network's box counts. `name` goes into the panels table;
     `fingerprint` changes whenever the same figure could get another answer. Raises UsageError for weights that are
     not there or cannot be read.
     """
@@ -67,13 +70,13 @@ class Detector:
     fingerprint: str = field(init=False)
 
     def __post_init__(self) -> None:
-        self._network = load_network(self.weights, self.confidence) if self.weights else None
-        seal = hashlib.sha256(f"letters+gutters {VERSION} {self.confidence if self.weights else ''}".encode())
-        seal.update(WEIGHTS.read_bytes())
-        if self.weights:
-            seal.update(Path(self.weights).read_bytes())
+        path = Path(self.weights) if self.weights else BUNDLED
+        self._network = load_network(str(path), self.confidence)
+        seal = hashlib.sha256(f"{VERSION} {self.confidence}".encode())
+        for file in (WEIGHTS, path):
+            seal.update(file.read_bytes())
         self.fingerprint = seal.hexdigest()[:16]
-        self.name = (f"{Path(self.weights).stem}+" if self.weights else "") + f"letters+gutters-{VERSION}"
+        self.name = f"{path.stem}+letters+gutters-{VERSION}"
 
     def detect(self, rgb: np.ndarray, *, labels: Sequence[str] = ()) -> Separation:
         """Separate a figure (uint8, H x W x 3). `labels`: those that the caption names, in order; () = not known.
@@ -82,7 +85,7 @@ class Detector:
         """
         clock = _Clock()
         small, scale = _working_size(rgb)
-        proposals = self._network(small) if self._network is not None else []
+        proposals = self._network(small)
         clock.tick("network")
         page = ink.read_page(small)
         clock.tick("page")

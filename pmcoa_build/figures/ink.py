@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,8 +16,6 @@ _BLACK = 70
 """Paper whose brightest channel is below this is dark."""
 _FRAME = 0.005
 """Greatest thickness of a frame round the figure, as a share of its longest side."""
-_MARGIN = 0.04
-"""Share of a rough box's sides within which its true edge may lie."""
 _EDGE = 40
 """Grey step between neighbouring pixels that counts as an edge: abutting pictures differ by more along their seam."""
 
@@ -140,18 +137,6 @@ def _page(grey: np.ndarray, ink: np.ndarray, dark: bool) -> Page:
         flat = cv2.absdiff(grey[1:], grey[:-1]) < _EDGE
         np.cumsum(ink[1:] & ink[:-1] & flat, axis=1, dtype=np.int32, out=along[1:, 1:])
     return Page(grey, ink, dark, ink_sum, down, along)
-
-
-def reinforced(page: Page, boxes: Sequence[tuple[Box, float]]) -> Page:
-    """The page on which a cut through the inside of one of some scored boxes costs more: its length times the score."""
-    weight = np.zeros(page.grey.shape, np.float32)
-    for (x0, y0, x1, y1), score in sorted(boxes, key=lambda pair: pair[1]):
-        dx, dy = max(2, int(_MARGIN * (x1 - x0))), max(2, int(_MARGIN * (y1 - y0)))
-        weight[y0 + dy : y1 - dy, x0 + dx : x1 - dx] = score
-    down, along = page.down.astype(np.float32), page.along.astype(np.float32)
-    down[1:] += np.cumsum(weight, axis=0)
-    along[:, 1:] += np.cumsum(weight, axis=1)
-    return replace(page, down=down, along=along)
 
 
 def all_ink(page: Page) -> Page:
