@@ -84,6 +84,8 @@ class PanelsKeys:
     confidence: float = key(0.25, "lowest score of a detected panel, 0 to 1")
     min_side: int = key(48, "panels with a shorter side (pixels) are left out")
     kinds: tuple[str, ...] = key([], "kinds of panel to keep; all if empty")
+    kind_model: str = key("", "an open_clip model that tells kinds: a folder, hf-hub:OWNER/NAME, or "
+                          "ARCHITECTURE/PRETRAINED; empty = the bundled network", path="maybe")
     max_side: int = key(0, "longest side of a stored crop in pixels; 0 = as in the original")
     quality: int = key(92, "JPEG quality of stored crops, 1 to 100")
 

@@ -16,7 +16,7 @@ from pmcoa_build.engine.stage import Input, Result, Row, Stage, Tables, Unit
 from pmcoa_build.errors import UnitLost
 from pmcoa_build.figures.crops import encode_crop
 from pmcoa_build.figures.decode import decode_image
-from pmcoa_build.figures.detector import Detector, Panel
+from pmcoa_build.figures.detector import Detector, Panel, fingerprint
 from pmcoa_build.spec import Spec
 
 
@@ -72,7 +72,7 @@ def _unwanted(panel: Panel, facts: Row) -> str:
 
 @contextlib.contextmanager
 def _detector(spec: Spec) -> Iterator[Detector]:
-    yield Detector(spec.panels.weights, spec.panels.confidence)
+    yield Detector(spec.panels.weights, spec.panels.confidence, spec.panels.kind_model)
 
 
 STEP = Stage(
@@ -86,10 +86,11 @@ STEP = Stage(
         Input("figures", ("figure_id", "caption")),
     ),
     spec_keys=(
-        "panels.weights", "panels.confidence", "panels.min_side", "panels.kinds", "panels.max_side", "panels.quality",
+        "panels.weights", "panels.confidence", "panels.min_side", "panels.kinds", "panels.kind_model",
+        "panels.max_side", "panels.quality",
     ),
     units=units,
     process=process,
     setup=_detector,
-    extra=lambda spec: Detector(spec.panels.weights, spec.panels.confidence).fingerprint,
+    extra=lambda spec: fingerprint(spec.panels.weights, spec.panels.confidence, spec.panels.kind_model),
 )

@@ -14,8 +14,10 @@ from pmcoa_build.figures import ink
 from pmcoa_build.figures.answers import separate
 from pmcoa_build.figures.boxes import Box, iou, reading_order
 from pmcoa_build.figures.glyphs import WEIGHTS, find_glyphs
-from pmcoa_build.figures.kinds import classify_kind
+from pmcoa_build.figures.kinds import WEIGHTS as KIND_WEIGHTS
+from pmcoa_build.figures.kinds import load_kinds
 from pmcoa_build.figures.network import Candidate, load_network
+from pmcoa_build.figures.zero_shot import seal_of
 
 VERSION = 2
 """Bumped when the built-in separation gives other boxes for the same figure."""
@@ -55,28 +57,41 @@ class Separation:
     seconds: dict[str, float] = field(default_factory=dict, compare=False)
 
 
+def fingerprint(weights: str, confidence: float, kind_model: str) -> str:
+    """What a Detector of these would answer by, without loading any of it; weights that are not there count as none."""
+    seal = hashlib.sha256(f"{VERSION} {confidence}".encode())
+    seal.update(WEIGHTS.read_bytes())
+    seal.update(seal_of(kind_model) if kind_model else KIND_WEIGHTS.read_bytes())
+    if _path(weights).is_file():
+        seal.update(_path(weights).read_bytes())
+    return seal.hexdigest()[:16]
+
+
+def _path(weights: str) -> Path:
+    return Path(weights) if weights else BUNDLED
+
+
 @dataclass
 class Detector:
     """Finds panels. `weights`: a trained .onnx or .pt file; empty = the bundled one.
 
-    `confidence` (0 to 1) is the lowest score at which the network's box counts. `name` goes into the panels table;
-    `fingerprint` changes whenever the same figure could get another answer. Raises UsageError for weights that are
-    not there or cannot be read.
+    `confidence` (0 to 1) is the lowest score at which the network's box counts. `kind_model`: an open_clip model that
+    tells kinds (see zero_shot.py); empty = the bundled one. `name` goes into the panels table; `fingerprint` changes
+    whenever the same figure could get another answer. Raises UsageError for weights or a model that are not there or
+    cannot be read.
     """
 
     weights: str = ""
     confidence: float = 0.25
+    kind_model: str = ""
     name: str = field(init=False)
     fingerprint: str = field(init=False)
 
     def __post_init__(self) -> None:
-        path = Path(self.weights) if self.weights else BUNDLED
-        self._network = load_network(str(path), self.confidence)
-        seal = hashlib.sha256(f"{VERSION} {self.confidence}".encode())
-        for file in (WEIGHTS, path):
-            seal.update(file.read_bytes())
-        self.fingerprint = seal.hexdigest()[:16]
-        self.name = f"{path.stem}+letters+gutters-{VERSION}"
+        self._network = load_network(str(_path(self.weights)), self.confidence)
+        self._classify = load_kinds(self.kind_model)
+        self.fingerprint = fingerprint(self.weights, self.confidence, self.kind_model)
+        self.name = f"{_path(self.weights).stem}+letters+gutters-{VERSION}"
 
     def detect(self, rgb: np.ndarray, *, labels: Sequence[str] = ()) -> Separation:
         """Separate a figure (uint8, H x W x 3). `labels`: those that the caption names, in order; () = not known.
@@ -93,11 +108,10 @@ class Detector:
         clock.tick("letters")
         answer = separate(page, glyphs, labels, proposals)
         clock.tick("boxes")
-        panels = []
-        for f in answer.panels:
-            x0, y0, x1, y1 = box = _scaled(f.box, scale, rgb)
-            kind, kind_score = classify_kind(rgb[y0:y1, x0:x1])
-            panels.append(Panel(box, f.score, f.label, f.label_score, kind, kind_score, answer.source))
+        boxes = [_scaled(f.box, scale, rgb) for f in answer.panels]
+        kinds = self._classify([rgb[y0:y1, x0:x1] for x0, y0, x1, y1 in boxes])
+        panels = [Panel(box, f.score, f.label, f.label_score, *kind, answer.source)
+                  for box, f, kind in zip(boxes, answer.panels, kinds, strict=True)]
         clock.tick("kinds")
         ordered = [panels[i] for i in reading_order([p.box for p in panels])]
         proposed = [(_scaled(box, scale, rgb), score) for box, score in proposals]

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from pmcoa_build.errors import UsageError
 from pmcoa_build.figures.boxes import iou
-from pmcoa_build.figures.detector import WORKING_SIDE, Detector, Panel
+from pmcoa_build.figures.detector import WORKING_SIDE, Detector, Panel, fingerprint
 from pmcoa_build.figures.overlay import draw_separation
 
 Box = tuple[int, int, int, int]
@@ -234,6 +234,11 @@ def test_a_network_is_the_source_where_letters_are_silent(tmp_path: Path) -> Non
 def test_weights_that_are_not_there() -> None:
     with pytest.raises(UsageError):
         Detector("nowhere.onnx")
+
+
+def test_the_fingerprint_names_the_model_of_kinds_without_loading_it() -> None:
+    assert fingerprint("", 0.25, "") == DETECTOR.fingerprint
+    assert len({fingerprint("", 0.25, name) for name in ("", "ViT-B-32/openai", "hf-hub:nobody/nothing")}) == 3
 
 
 def test_overlay_draws_on_a_copy() -> None:

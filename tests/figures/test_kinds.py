@@ -1,4 +1,4 @@
-"""Images against drawings, on drawn panels."""
+"""What drawn panels show."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from pmcoa_build.figures.kinds import DRAWINGS, IMAGES, classify_kind, texture
+from pmcoa_build.figures.kinds import DRAWINGS, IMAGES, KINDS, classify_kinds, decide, load_kinds
 
 
 def micrograph(dark: bool) -> np.ndarray:
@@ -29,23 +29,28 @@ def drawing(fill: str | None) -> np.ndarray:
 
 @pytest.mark.parametrize("dark", [True, False])
 def test_pictures_are_images(dark: bool) -> None:
-    kind, score = classify_kind(micrograph(dark))
-    assert kind in IMAGES
-    assert 0.5 <= score <= 1
+    assert classify_kinds([micrograph(dark)])[0][0] in IMAGES
 
 
 @pytest.mark.parametrize("fill", [None, "#d04040", "#888888"])
 def test_bars_and_boxes_are_drawings(fill: str | None) -> None:
-    kind, score = classify_kind(drawing(fill))
-    assert kind in DRAWINGS
-    assert 0.5 <= score <= 1
+    assert classify_kinds([drawing(fill)])[0][0] in DRAWINGS
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (2, 500), (500, 2)])
+@pytest.mark.parametrize("shape", [(1, 1), (2, 500), (500, 2), (1200, 900)])
 def test_any_size_gets_a_kind(shape: tuple[int, int]) -> None:
-    assert classify_kind(np.full((*shape, 3), 200, np.uint8))[0] in DRAWINGS
+    kind, score = classify_kinds([np.full((*shape, 3), 200, np.uint8)])[0]
+    assert kind in KINDS
+    assert 0 < score <= 1
 
 
-def test_texture_is_a_share() -> None:
-    assert texture(np.full((40, 40, 3), 255, np.uint8)) == 0
-    assert 0.2 < texture(micrograph(dark=False)) <= 1
+def test_panels_are_read_one_by_one() -> None:
+    crops = [micrograph(dark=True), drawing(None), micrograph(dark=False)]
+    together = load_kinds("")(crops)
+    assert [kind for kind, _ in together] == [classify_kinds([crop])[0][0] for crop in crops]
+    assert classify_kinds([]) == []
+
+
+def test_the_side_is_decided_before_the_kind() -> None:
+    chances = np.array([[0.2, 0.2, 0.2, 0, 0, 0.4, 0, 0], [0, 0, 0, 0.34, 0, 0.1, 0.26, 0.3]])
+    assert decide(chances) == [("photo", 0.2), ("table", 0.3)]
