@@ -25,7 +25,7 @@ Classifier = Callable[[Sequence[np.ndarray]], list[tuple[str, float]]]
 """Crops (uint8, H x W x 3) to (kind, probability) each."""
 
 
-_IMAGE = 0.35
+_IMAGE = 0.4
 """Probability of the image kinds together from which on a panel is an image. Below a half: drawn plots are made as real
 ones are, while real pictures are stranger than drawn ones."""
 
