@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pmcoa_build.figures import edges, gutters, ink, letters, partition
-from pmcoa_build.figures.boxes import Box, area, intersection, iou, nms, shrink_to_ink, union
+from pmcoa_build.figures.boxes import Box, area, intersection, iou, shrink_to_ink, union
 from pmcoa_build.figures.glyphs import Glyphs
 from pmcoa_build.figures.network import Candidate
 
@@ -26,14 +26,18 @@ _FREE = 0.02
 """Crossed ink, per longest side of the page, that makes no doubt."""
 _AGREE = 8.0
 """Log-odds between an answer that the network confirms box by box and one of which it sees nothing."""
-_SURE, _OVERLAP = 0.5, 0.4
-"""Score of a network's box that counts by itself, and the most that two such boxes overlap."""
-_SECOND_WAY = 1.0
+_SURE, _OVERLAP = 0.5, 0.5
+"""Score of a network's box that counts by itself, and the share of the smaller of two boxes that they may have in
+common."""
+_SECOND_WAY = 3.0
 """Log-odds by which the page cut around letters is believed before the network's boxes with the same letters."""
+_GUTTERS, _NETWORK, _WHOLE = 1.5, -5.0, -3.5
+"""Log-odds of answers without letters before anything is known of them: gutters rarely lie, the network may, and a
+figure is rarely one panel where something can be found in it."""
 _SLIVER = 0.004
 """Share of the longest side that counts as a sliver."""
-_COUNT = 1.0
-"""Log-odds for each panel more or fewer than the caption names."""
+_COUNT = 2.2
+"""Log-odds for each panel more or fewer than the caption names, up to four."""
 
 
 @dataclass(frozen=True)
@@ -71,25 +75,34 @@ def agreement(boxes: Sequence[Box], proposals: Sequence[Candidate]) -> float:
     return 2 * hits / (len(boxes) + sum(score for _, score in proposals)) if proposals else 0.0
 
 
+def distinct(proposals: Sequence[Candidate]) -> list[Candidate]:
+    """The network's boxes, best first, without those that share more than half of the smaller one with a better one."""
+    kept: list[Candidate] = []
+    for box, score in sorted(proposals, key=lambda pair: -pair[1]):
+        if all(intersection(box, other) <= _OVERLAP * min(area(box), area(other)) for other, _ in kept):
+            kept.append((box, score))
+    return kept
+
+
 def separate(page: ink.Page, glyphs: Glyphs, labels: Sequence[str], proposals: Sequence[Candidate] = ()) -> Answer:
     """The best answer for a page. `labels`: those that the caption names; `proposals`: a network's scored boxes.
 
     A page in which nothing is found is one panel of source "whole", least sure where the caption names several.
     """
+    proposals = distinct(proposals)
     sets = [pair for pair in letters.find_letters(page, glyphs, labels) if len(pair[1]) >= 2]
     answers = [*_of_letters(page, sets, labels), *_of_letters_and_network(sets, page, labels, proposals),
                *_of_network(page, labels, proposals), *_of_gutters(page, labels)]
-    if not answers:
-        whole = page.shrunk(page.box) or page.box
-        answers = [Answer("whole", [Found(whole, 0.2 if len(labels) > 1 else 0.5)], 0.0)]
+    whole = page.shrunk(page.box) or page.box
+    answers.append(Answer("whole", [Found(whole, 0.2 if len(labels) > 1 else 0.5)], _WHOLE))
     best = max(answers, key=lambda answer: _judged(answer, labels, proposals))
     return replace(best, panels=[_seconded(f, proposals) for f in best.panels])
 
 
 def _judged(answer: Answer, labels: Sequence[str], proposals: Sequence[Candidate]) -> float:
     """Worth of an answer with what the network and the caption say about it, in log-odds."""
-    counted = _COUNT * abs(len(answer.panels) - len(labels)) if len(labels) > 1 else 0.0
-    return answer.worth - min(counted, _WORST) + _AGREE * agreement([f.box for f in answer.panels], proposals)
+    counted = _COUNT * min(abs(len(answer.panels) - len(labels)), 4) if len(labels) > 1 else 0.0
+    return answer.worth - counted + _AGREE * agreement([f.box for f in answer.panels], proposals)
 
 
 def _of_letters(page: ink.Page, sets: Sequence[tuple[float, list[letters.Letter]]],
@@ -104,24 +117,21 @@ def _of_letters(page: ink.Page, sets: Sequence[tuple[float, list[letters.Letter]
 
 
 def _of_network(page: ink.Page, labels: Sequence[str], proposals: Sequence[Candidate]) -> list[Answer]:
-    """The network's sure boxes, and as many as the caption names labels; edges moved to gutters and seams."""
-    boxes, scores = [box for box, _ in proposals], [score for _, score in proposals]
-    kept = nms(boxes, scores, _OVERLAP)
-    sure = [i for i in kept if scores[i] >= _SURE]
-    sets = {tuple(sure), tuple(kept[: len(labels)])} if len(labels) > 1 else {tuple(sure)}
-    return [Answer("network", [Found(edges.snapped(page, boxes[i]), scores[i]) for i in rows], 0.0)
-            for rows in sorted(sets) if rows]
+    """The network's sure boxes, and as many as the caption names labels, two at least; edges moved to gutters."""
+    sure = sum(score >= _SURE for _, score in proposals)
+    counts = {sure, min(len(labels), len(proposals))} if len(labels) > 1 else {sure}
+    return [Answer("network", [Found(edges.snapped(page, box), score) for box, score in proposals[:count]], _NETWORK)
+            for count in sorted(counts) if count > 1]
 
 
 def _of_letters_and_network(sets: Sequence[tuple[float, list[letters.Letter]]], page: ink.Page,
                             labels: Sequence[str], proposals: Sequence[Candidate]) -> list[Answer]:
     """For each set of letters that stand in different boxes of the network: its best boxes, with these letters."""
-    kept = [proposals[i] for i in nms([box for box, _ in proposals], [score for _, score in proposals], _OVERLAP)]
-    sure = sum(score >= _SURE for _, score in kept)
+    sure = sum(score >= _SURE for _, score in proposals)
     out = []
     for score, read in sets:
         for count in sorted({len(read), len(labels), sure}):
-            chosen = kept[:count]
+            chosen = proposals[:count]
             owners = _owners([f.box for f in read], [f.em for f in read], [box for box, _ in chosen])
             if owners is not None:
                 panels = [_lettered(page, box, sure_, read[owners.index(k)] if k in owners else None)
@@ -159,7 +169,7 @@ def _of_gutters(page: ink.Page, labels: Sequence[str]) -> list[Answer]:
         boxes = ways[0](page, len(printed)) or ways[1](page, len(printed))
     else:
         boxes = gutters.unlabelled(page) or (gutters.exactly(page, len(labels)) if len(labels) > 1 else None)
-    return [Answer("gutters", [Found(box, 0.5) for box in boxes], 0.0)] if boxes else []
+    return [Answer("gutters", [Found(box, 0.5) for box in boxes], _GUTTERS)] if boxes else []
 
 
 def _seconded(found: Found, proposals: Sequence[Candidate]) -> Found:
@@ -243,7 +253,8 @@ def _trimmed(page: ink.Page, box: Box) -> Box:
         return box
     thin = max(3, round(_SLIVER * max(page.grey.shape)))
     x0, y0, x1, y1 = box
-    rows, columns = page.ink[y0:y1, x0:x1].any(axis=1), page.ink[y0:y1, x0:x1].any(axis=0)
+    part = page.ink[y0:y1, x0:x1]
+    rows, columns = np.asarray(part.any(axis=1)), np.asarray(part.any(axis=0))
     top, bottom = _sliver(rows, thin), _sliver(rows[::-1], thin)
     left, right = _sliver(columns, thin), _sliver(columns[::-1], thin)
     return page.shrunk((x0 + left, y0 + top, x1 - right, y1 - bottom)) or box

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pmcoa_build.figures.answers import agreement, separate
+from pmcoa_build.figures.answers import agreement, distinct, separate
 from pmcoa_build.figures.glyphs import Glyphs
 from pmcoa_build.figures.ink import read_page
 
@@ -24,6 +24,12 @@ NONE = Glyphs(np.zeros((0, 4), int), np.zeros(0, bool), np.zeros((0, 63)), np.ze
 def test_agreement(boxes: list[tuple[int, int, int, int]], proposals: list[tuple[tuple[int, int, int, int], float]],
                    least: float, most: float) -> None:
     assert least <= agreement(boxes, proposals) <= most
+
+
+def test_boxes_that_lie_in_better_ones_go() -> None:
+    inner = (110, 10, 190, 90)
+    assert distinct([(inner, 0.6), (LEFT, 0.9), (RIGHT, 0.8)]) == [(LEFT, 0.9), (RIGHT, 0.8)]
+    assert distinct([(BOTH, 0.3), (LEFT, 0.9), (RIGHT, 0.8)]) == [(LEFT, 0.9), (RIGHT, 0.8)]
 
 
 def pair_of_pictures() -> np.ndarray:
@@ -45,8 +51,9 @@ def test_the_network_decides_whether_a_gutter_parts_panels() -> None:
 
 def test_the_caption_s_number_of_labels_counts() -> None:
     page = read_page(pair_of_pictures())
-    unsure = [((12, 8, 408, 192), 0.55), ((12, 8, 198, 192), 0.45), ((222, 8, 408, 192), 0.45)]
+    unsure = [((12, 8, 408, 192), 0.5)]
     assert len(separate(page, NONE, ("A", "B"), unsure).panels) == 2
+    assert len(separate(page, NONE, (), [((12, 8, 408, 192), 0.95)]).panels) == 1
 
 
 def test_a_page_without_anything_is_whole() -> None:
