@@ -26,7 +26,7 @@ SETTINGS: dict[str, Any] = {
 
 
 def fit(data: Path, folder: Path, *, epochs: int, side: int, seed: int, say: Callable[[str], None] = print) -> Path:
-    """Train on the data set `data` (data.yaml) and return the best weights, `folder`/weights/best.pt.
+    """Train on the data set `data` (data.yaml) and return its last weights, `folder`/weights/last.pt.
 
     A line an epoch goes to `say`. An interrupted training goes on at its last whole epoch when called again.
     """
@@ -47,7 +47,7 @@ def fit(data: Path, folder: Path, *, epochs: int, side: int, seed: int, say: Cal
     trainer = _trainer_class()(overrides=arguments)
     trainer.add_callback("on_model_save", lambda t: say(epoch_line(folder / "results.csv", t.epochs)))
     trainer.train()
-    return folder / "weights" / "best.pt"
+    return last
 
 
 def bf16() -> bool:
