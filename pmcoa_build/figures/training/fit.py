@@ -66,8 +66,9 @@ def epoch_line(results: Path, epochs: int) -> str:
         row = {key.strip(): value.strip() for key, value in list(csv.DictReader(file))[-1].items()}
     losses = ", ".join(f"{key.removeprefix('train/').removesuffix('_loss')} {float(value):.3f}"
                        for key, value in row.items() if key.startswith("train/"))
+    found = ", ".join(f"{name} {float(row[f'metrics/{name}(B)']):.3f}" for name in ("mAP50", "mAP50-95"))
     return (f"epoch {row['epoch']} of {epochs}, {float(row['time']) / 60:.1f} min; losses: {losses}; "
-            f"drawn figures, not yet settled: mAP50 {float(row['metrics/mAP50(B)']):.3f}, mAP50-95 {float(row['metrics/mAP50-95(B)']):.3f}")
+            f"drawn figures, not yet settled: {found}")
 
 
 class ShapedBatches:
