@@ -18,6 +18,8 @@ from typing import Any
 from pmcoa_build.errors import UsageError
 
 OUT = "builds/detector"
+SETTLING = 640
+"""Figures that batch normalisation is settled on."""
 LIBRARIES = ("ultralytics", "torch", "numpy", "opencv-python-headless", "matplotlib")
 
 
@@ -33,7 +35,7 @@ def detector(options: argparse.Namespace) -> int:
     sha256 = draw_data(folder, figures=options.figures, pictures=options.pictures, side=options.side,
                        seed=options.seed, say=_say)
     _say(f"data drawn, SHA-256 {sha256}")
-    trained = folder / "run" / "weights" / "best.pt"
+    trained = folder / "run" / "weights" / "last.pt"
     if not (folder / "fitted").exists():
         fit(folder, folder / "run", epochs=options.epochs, side=options.side, seed=options.seed, say=_say)
         (folder / "fitted").touch()
@@ -47,12 +49,11 @@ def _finish(folder: Path, trained: Path, plan: dict[str, Any], sha256: str) -> N
     from pmcoa_build.figures.training.data import GENERATOR
     from pmcoa_build.figures.training.export import export
 
-    onnx, checkpoint = export(trained, folder, plan["side"])
+    onnx, checkpoint = export(trained, folder, sorted((folder / "images" / "train").glob("*.jpg"))[:SETTLING],
+                              plan["side"])
     with (folder / "run" / "results.csv").open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    best = max(float(row["metrics/mAP50(B)"]) for row in rows)
-    scores = {"mAP50 (validation)": best} | drawn_scores(load_network(str(onnx), 0.25), folder)
-    minutes = _minutes([float(row["time"]) for row in rows])
+        minutes = _minutes([float(row["time"]) for row in csv.DictReader(file)])
+    scores = drawn_scores(load_network(str(onnx), 0.01), folder)
     facts = Facts(**plan, generator=GENERATOR, data_sha256=sha256, minutes=minutes, scores=scores)
     card = folder / "panels.md"
     card.write_text(card_text(facts, {name: version(name) for name in LIBRARIES}), "utf-8")

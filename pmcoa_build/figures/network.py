@@ -143,10 +143,16 @@ def letterbox(rgb: np.ndarray, side: int, stride: int = 0) -> tuple[np.ndarray, 
     small = fitted(rgb, side)
     height, width = small.shape[:2]
     tall, wide = (-(-height // stride) * stride, -(-width // stride) * stride) if stride else (side, side)
-    left, top = (wide - width) // 2, (tall - height) // 2
-    page = np.full((tall, wide, 3), _GREY, np.uint8)
-    page[top : top + height, left : left + width] = small
-    return (page.transpose(2, 0, 1)[None].astype(np.float32) / 255), side / max(rgb.shape[:2]), left, top
+    tensor, left, top = padded(small, tall, wide)
+    return tensor, side / max(rgb.shape[:2]), left, top
+
+
+def padded(small: np.ndarray, height: int, width: int) -> tuple[np.ndarray, int, int]:
+    """(float32 1 x 3 x height x width in 0 to 1, left pad, top pad): an RGB image in the middle of a grey page."""
+    left, top = (width - small.shape[1]) // 2, (height - small.shape[0]) // 2
+    page = np.full((height, width, 3), _GREY, np.uint8)
+    page[top : top + small.shape[0], left : left + small.shape[1]] = small
+    return page.transpose(2, 0, 1)[None].astype(np.float32) / 255, left, top
 
 
 def decode_rows(rows: np.ndarray, classes: list[int] | None, confidence: float, shape: tuple[int, ...],

@@ -30,22 +30,32 @@ class Facts:
     scores: dict[str, float]
 
 
+CONFIDENCE = 0.5
+"""Lowest score of a box that counts for F1."""
+
+
 def drawn_scores(network: Network, folder: Path, split: str = "test") -> dict[str, float]:
-    """F1 of the boxes at IoU 0.5 and 0.75, and the share of figures without a fault at 0.75, on a drawn split."""
+    """mAP at IoU 0.5, F1 at IoU 0.5 and 0.75, and the share of figures without a fault at 0.75, on a drawn split.
+
+    `network` gives boxes of low scores too; F1 counts those of at least CONFIDENCE.
+    """
     import cv2
 
     counts = np.zeros((2, 3), int)  # at 0.5 and 0.75: matched, found, true
+    scored: list[tuple[float, bool]] = []
     whole = 0
     labels = sorted((folder / "labels" / split).glob("*.txt"))
     for label in labels:
         image = np.asarray(cv2.imread(str(folder / "images" / split / f"{label.stem}.jpg")))[..., ::-1]
         found, truth = network(np.ascontiguousarray(image)), read_boxes(label.read_text("ascii"), image.shape)
-        matched = [matches(found, truth, overlap) for overlap in (0.5, 0.75)]
-        counts += [[m, len(found), len(truth)] for m in matched]
-        whole += matched[1] == len(found) == len(truth)
+        scored += hits(found, truth, 0.5)
+        sure = [candidate for candidate in found if candidate[1] >= CONFIDENCE]
+        matched = [sum(hit for _, hit in hits(sure, truth, overlap)) for overlap in (0.5, 0.75)]
+        counts += [[m, len(sure), len(truth)] for m in matched]
+        whole += matched[1] == len(sure) == len(truth)
     f1 = 2 * counts[:, 0] / np.maximum(counts[:, 1] + counts[:, 2], 1)
-    return {"F1 at IoU 0.5": float(f1[0]), "F1 at IoU 0.75": float(f1[1]),
-            "figures without a fault": whole / max(len(labels), 1)}
+    return {"mAP50": average_precision(scored, int(counts[0, 2])), "F1 at IoU 0.5": float(f1[0]),
+            "F1 at IoU 0.75": float(f1[1]), "figures without a fault": whole / max(len(labels), 1)}
 
 
 def read_boxes(lines: str, shape: tuple[int, ...]) -> list[Box]:
@@ -59,14 +69,25 @@ def read_boxes(lines: str, shape: tuple[int, ...]) -> list[Box]:
     return out
 
 
-def matches(found: Sequence[Candidate], truth: Sequence[Box], overlap: float) -> int:
-    """How many boxes, best score first, are the first to meet a true one with at least this IoU."""
+def hits(found: Sequence[Candidate], truth: Sequence[Box], overlap: float) -> list[tuple[float, bool]]:
+    """(score, whether it is the first to meet a true box with at least this IoU) for each box, best score first."""
     left = list(truth)
-    for box, _ in sorted(found, key=lambda candidate: -candidate[1]):
+    out = []
+    for box, score in sorted(found, key=lambda candidate: -candidate[1]):
         best = max(left, key=lambda other: iou(box, other), default=None)
-        if best is not None and iou(box, best) >= overlap:
+        hit = best is not None and iou(box, best) >= overlap
+        if best is not None and hit:
             left.remove(best)
-    return len(truth) - len(left)
+        out.append((score, hit))
+    return out
+
+
+def average_precision(scored: Sequence[tuple[float, bool]], true: int) -> float:
+    """Area under precision over recall, precision made falling; `true`: the number of true boxes."""
+    hit = np.array([h for _, h in sorted(scored, key=lambda pair: -pair[0])], bool)
+    precision = np.cumsum(hit) / np.arange(1, len(hit) + 1)
+    falling = np.maximum.accumulate(precision[::-1])[::-1]
+    return float(falling[hit].sum() / max(true, 1))
 
 
 def card_text(facts: Facts, libraries: dict[str, str]) -> str:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pmcoa_build.figures.training.settle import settle
 from pmcoa_build.figures.yolo import mend_torchvision
 
 LICENCE = "AGPL-3.0-or-later"
 
 
-def export(trained: Path, folder: Path, side: int) -> tuple[Path, Path]:
+def export(trained: Path, folder: Path, images: Sequence[Path], side: int) -> tuple[Path, Path]:
     """Write `folder`/panels.onnx and panels.pt from an ultralytics checkpoint; both paths.
+
+    `images`: some figures that it was trained on, to settle the statistics of batch normalisation.
 
     The .onnx takes 1 x 3 x H x W, float32 in 0 to 1, H and W multiples of 32 that need not be `side`, the longest side
     trained at (its metadata say so). It stores half-precision weights and computes in single precision.
@@ -23,6 +27,7 @@ def export(trained: Path, folder: Path, side: int) -> tuple[Path, Path]:
     from ultralytics.nn.tasks import load_checkpoint
 
     model = load_checkpoint(trained)[0]
+    settle(model, images, side)
     model.args, model.pt_path, model.criterion = {}, "", None
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / "panels.pt"

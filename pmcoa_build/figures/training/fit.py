@@ -26,7 +26,7 @@ SETTINGS: dict[str, Any] = {
 
 
 def fit(data: Path, folder: Path, *, epochs: int, side: int, seed: int, say: Callable[[str], None] = print) -> Path:
-    """Train on the data set `data` (data.yaml) and return the best weights, `folder`/weights/best.pt.
+    """Train on the data set `data` (data.yaml) and return its last weights, `folder`/weights/last.pt.
 
     A line an epoch goes to `say`. An interrupted training goes on at its last whole epoch when called again.
     """
@@ -47,7 +47,7 @@ def fit(data: Path, folder: Path, *, epochs: int, side: int, seed: int, say: Cal
     trainer = _trainer_class()(overrides=arguments)
     trainer.add_callback("on_model_save", lambda t: say(epoch_line(folder / "results.csv", t.epochs)))
     trainer.train()
-    return folder / "weights" / "best.pt"
+    return last
 
 
 def bf16() -> bool:
@@ -66,8 +66,9 @@ def epoch_line(results: Path, epochs: int) -> str:
         row = {key.strip(): value.strip() for key, value in list(csv.DictReader(file))[-1].items()}
     losses = ", ".join(f"{key.removeprefix('train/').removesuffix('_loss')} {float(value):.3f}"
                        for key, value in row.items() if key.startswith("train/"))
-    return (f"epoch {row['epoch']} of {epochs}, {float(row['time']) / 60:.1f} min; losses: {losses}; drawn figures: "
-            f"mAP50 {float(row['metrics/mAP50(B)']):.3f}, mAP50-95 {float(row['metrics/mAP50-95(B)']):.3f}")
+    found = ", ".join(f"{name} {float(row[f'metrics/{name}(B)']):.3f}" for name in ("mAP50", "mAP50-95"))
+    return (f"epoch {row['epoch']} of {epochs}, {float(row['time']) / 60:.1f} min; losses: {losses}; "
+            f"drawn figures, not yet settled: {found}")
 
 
 class ShapedBatches:

@@ -9,7 +9,7 @@ import pytest
 
 from pmcoa_build.figures.boxes import Box
 from pmcoa_build.figures.network import Candidate
-from pmcoa_build.figures.training.card import Facts, card_text, drawn_scores, matches, read_boxes
+from pmcoa_build.figures.training.card import Facts, average_precision, card_text, drawn_scores, hits, read_boxes
 from pmcoa_build.figures.training.data import draw_data
 from tests.figures.training.drawn import stub_generator
 
@@ -24,8 +24,19 @@ LEFT, RIGHT = (0, 0, 100, 100), (100, 0, 200, 100)
     ([((0, 0, 100, 60), 0.9)], 0.75, 0),
     ([((0, 0, 200, 100), 0.9)], 0.75, 0),               # two panels in one box
 ])
-def test_matches(found: list[Candidate], overlap: float, count: int) -> None:
-    assert matches(found, [LEFT, RIGHT], overlap) == count
+def test_hits(found: list[Candidate], overlap: float, count: int) -> None:
+    assert sum(hit for _, hit in hits(found, [LEFT, RIGHT], overlap)) == count
+
+
+@pytest.mark.parametrize(("scored", "true", "area"), [
+    ([], 2, 0.0),
+    ([(0.9, True), (0.8, True)], 2, 1.0),
+    ([(0.9, True), (0.8, True)], 4, 0.5),
+    ([(0.9, False), (0.8, True)], 1, 0.5),
+    ([(0.8, True), (0.9, True), (0.1, False)], 2, 1.0),  # what comes after the last hit costs nothing
+])
+def test_average_precision(scored: list[tuple[float, bool]], true: int, area: float) -> None:
+    assert average_precision(scored, true) == pytest.approx(area)
 
 
 def test_the_truth_scores_one_and_the_page_less(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
