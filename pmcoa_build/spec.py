@@ -81,7 +81,7 @@ class PanelsKeys:
     """[panels] of a spec."""
 
     weights: str = key("", "detector weights (.onnx or .pt); empty = the bundled detector", path="yes")
-    confidence: float = key(0.25, "lowest score of a detected panel, 0 to 1")
+    confidence: float = key(0.1, "lowest score at which a box of the network counts, 0 to 1")
     min_side: int = key(48, "panels with a shorter side (pixels) are left out")
     kinds: tuple[str, ...] = key([], "kinds of panel to keep; all if empty")
     kind_model: str = key("", "an open_clip model that tells kinds: a folder, hf-hub:OWNER/NAME, or "

@@ -24,14 +24,14 @@ _DOUBT, _RELATIVE = 0.5, 0.12
 """Log-odds that cuts may cost where no caption vouches for the letters: so much, or this share of the letters' own."""
 _FREE = 0.02
 """Crossed ink, per longest side of the page, that makes no doubt."""
-_AGREE = 8.0
+_AGREE = 9.0
 """Log-odds between an answer that the network confirms box by box and one of which it sees nothing."""
 _SURE, _OVERLAP = 0.5, 0.5
 """Score of a network's box that counts by itself, and the share of the smaller of two boxes that they may have in
 common."""
-_SECOND_WAY = 3.0
+_SECOND_WAY = 4.0
 """Log-odds by which the page cut around letters is believed before the network's boxes with the same letters."""
-_GUTTERS, _NETWORK, _WHOLE = 1.5, -5.0, -3.5
+_GUTTERS, _NETWORK, _WHOLE = 2.0, -5.0, -4.5
 """Log-odds of answers without letters before anything is known of them: gutters rarely lie, the network may, and a
 figure is rarely one panel where something can be found in it."""
 _SLIVER = 0.004

@@ -82,7 +82,7 @@ class Detector:
     """
 
     weights: str = ""
-    confidence: float = 0.25
+    confidence: float = 0.1
     kind_model: str = ""
     name: str = field(init=False)
     fingerprint: str = field(init=False)
