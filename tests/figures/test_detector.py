@@ -187,7 +187,7 @@ def test_where_nothing_is_found_the_figure_is_one_panel(size: tuple[int, int], l
     found = DETECTOR.detect(np.full((*size, 3), level, np.uint8), labels=["A", "B"])
     assert [p.box for p in found.panels] == [(0, 0, size[1], size[0])]
     assert found.panels[0].score <= 0.5
-    assert found.panels[0].label is None
+    assert (found.panels[0].label, found.panels[0].source) == (None, "whole")
 
 
 def test_large_figures_are_separated_small_and_cut_large() -> None:
@@ -237,7 +237,7 @@ def test_weights_that_are_not_there() -> None:
 
 
 def test_the_fingerprint_names_the_model_of_kinds_without_loading_it() -> None:
-    assert fingerprint("", 0.25, "") == DETECTOR.fingerprint
+    assert fingerprint("", DETECTOR.confidence, "") == DETECTOR.fingerprint
     assert len({fingerprint("", 0.25, name) for name in ("", "ViT-B-32/openai", "hf-hub:nobody/nothing")}) == 3
 
 
