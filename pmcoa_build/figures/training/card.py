@@ -105,7 +105,7 @@ def card_text(facts: Facts, libraries: dict[str, str]) -> str:
                 f"`figures/synth`, generator {facts.generator}, seed {facts.seed}; no figure of a paper",
         "hash of the data": f"`{facts.data_sha256}` (images and labels)",
         "training": f"{facts.epochs} epochs in {facts.minutes:.0f} minutes on {machine()}; batch {BATCH}, {settings}; "
-                    f"{versions}",
+                    f"{versions}; batch normalisation settled on some of the figures afterwards",
         "drawn figures, fresh ones": scores,
         "real figures": "see `bench/panels.py`",
         "limits": "one box a panel, whatever it is; letters are not read; what the generator does not draw",
