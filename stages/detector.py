@@ -7,11 +7,9 @@ panels.pt and panels.md. Interrupted at any point, the same command goes on.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import os
 from importlib.metadata import version
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +33,7 @@ def detector(options: argparse.Namespace) -> int:
     sha256 = draw_data(folder, figures=options.figures, pictures=options.pictures, side=options.side,
                        seed=options.seed, say=_say)
     _say(f"data drawn, SHA-256 {sha256}")
-    trained = folder / "run" / "weights" / "last.pt"
-    if not (folder / "fitted").exists():
-        fit(folder, folder / "run", epochs=options.epochs, side=options.side, seed=options.seed, say=_say)
-        (folder / "fitted").touch()
+    trained = fit(folder, folder / "run", epochs=options.epochs, side=options.side, seed=options.seed, say=_say)
     _finish(folder, trained, plan, sha256)
     return 0
 
@@ -48,22 +43,17 @@ def _finish(folder: Path, trained: Path, plan: dict[str, Any], sha256: str) -> N
     from pmcoa_build.figures.training.card import Facts, card_text, drawn_scores
     from pmcoa_build.figures.training.data import GENERATOR
     from pmcoa_build.figures.training.export import export
+    from pmcoa_build.figures.training.fit import seconds
 
     onnx, checkpoint = export(trained, folder, sorted((folder / "images" / "train").glob("*.jpg"))[:SETTLING],
                               plan["side"])
-    with (folder / "run" / "results.csv").open(newline="", encoding="utf-8") as file:
-        minutes = _minutes([float(row["time"]) for row in csv.DictReader(file)])
+    minutes = sum(seconds(folder / "run")) / 60
     scores = drawn_scores(load_network(str(onnx), 0.01), folder)
     facts = Facts(**plan, generator=GENERATOR, data_sha256=sha256, minutes=minutes, scores=scores)
     card = folder / "panels.md"
     card.write_text(card_text(facts, {name: version(name) for name in LIBRARIES}), "utf-8")
     _say("drawn test figures: " + ", ".join(f"{name} {value:.3f}" for name, value in scores.items()))
     _say(f"Weights: {onnx} and {checkpoint}; card: {card}")
-
-
-def _minutes(seconds: list[float]) -> float:
-    """Minutes of training from ultralytics' clock at each epoch, which begins anew when a training goes on."""
-    return sum(now - (last if now > last else 0) for last, now in pairwise([0.0, *seconds])) / 60
 
 
 def _plan(options: argparse.Namespace) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from pmcoa_build.figures.network import load_network
+from pmcoa_build.figures.training import fit
 from stages import detector
 from stages.__main__ import main
 from tests.figures.training.drawn import stub_generator
@@ -26,6 +27,7 @@ def losses(folder: Path) -> list[list[str]]:
 
 def test_interrupted_and_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stub_generator(monkeypatch)
+    monkeypatch.setattr(fit, "cores", lambda: 1)
     folder, said = tmp_path / "a", list[str]()
 
     def stop_at_the_first_epoch(line: str) -> None:
@@ -37,8 +39,9 @@ def test_interrupted_and_gone_on_with(tmp_path: Path, monkeypatch: pytest.Monkey
     assert losses(folder) == losses(tmp_path / "b")  # the seed decides
     monkeypatch.setattr(detector, "_say", said.append)
     assert main(words(folder)) == 0
+    assert main(words(folder)) == 0  # nothing is due but the weights' export
     assert [line.split(",")[0] for line in said if line.startswith("epoch")] == ["epoch 2 of 2"]
-    assert len(losses(folder)) == 2
+    assert len(losses(folder)) == len(fit.seconds(folder / "run")) == 2
     found = {kind: load_network(str(folder / f"panels.{kind}"), 0.0)(np.zeros((40, 60, 3), np.uint8))
              for kind in ("onnx", "pt")}
     assert [box for box, _ in found["onnx"]] == [box for box, _ in found["pt"]]
@@ -57,7 +60,3 @@ def test_a_folder_keeps_to_its_plan(tmp_path: Path, capsys: pytest.CaptureFixtur
     (tmp_path / "plan.json").write_text('{"figures": 9}')
     assert main(words(tmp_path)) == 2
     assert "holds another training" in capsys.readouterr().err
-
-
-def test_minutes_are_counted_over_interruptions() -> None:
-    assert detector._minutes([60, 120, 60, 180]) == 5.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from pmcoa_build.figures.yolo import mend_torchvision
 MODEL = "yolo11n.yaml"
 """The smallest of the family, from random weights."""
 BATCH = 16
+_SECONDS = "seconds.txt"
 SETTINGS: dict[str, Any] = {
     # many small steps: from random weights, in few epochs, they count for more than large batches
     "optimizer": "AdamW", "lr0": 0.002, "momentum": 0.9, "warmup_epochs": 1.0, "warmup_bias_lr": 0.0, "cos_lr": True,
@@ -30,13 +32,15 @@ def fit(data: Path, folder: Path, *, epochs: int, side: int, seed: int, say: Cal
 
     A line an epoch goes to `say`. An interrupted training goes on at its last whole epoch when called again.
     """
+    last = folder / "weights" / "last.pt"
+    if len(seconds(folder)) >= epochs:
+        return last
     import torch
 
     mend_torchvision()
-    import ultralytics.utils.torch_utils as threads
+    from ultralytics.utils import torch_utils
 
-    threads.NUM_THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    last = folder / "weights" / "last.pt"
+    torch_utils.NUM_THREADS = cores()
     gpu = torch.cuda.is_available()
     arguments = {
         **SETTINGS, "task": "detect", "model": MODEL, "data": str(data / "data.yaml"), "epochs": epochs, "imgsz": side,
@@ -45,9 +49,33 @@ def fit(data: Path, folder: Path, *, epochs: int, side: int, seed: int, say: Cal
         "verbose": False, "device": "0" if gpu else "cpu", "resume": str(last) if last.exists() else False,
     }
     trainer = _trainer_class()(overrides=arguments)
-    trainer.add_callback("on_model_save", lambda t: say(epoch_line(folder / "results.csv", t.epochs)))
+    trainer.add_callback("on_model_save", _reporter(folder, say))
     trainer.train()
     return last
+
+
+def _reporter(folder: Path, say: Callable[[str], None]) -> Callable[[Any], None]:
+    """What is called when an epoch's weights are saved."""
+    clock = [time.monotonic()]
+
+    def report(trainer: Any) -> None:
+        clock.append(time.monotonic())
+        with (folder / _SECONDS).open("a", encoding="ascii") as file:
+            file.write(f"{clock[-1] - clock[-2]:.1f}\n")
+        say(epoch_line(folder / "results.csv", trainer.epochs))
+
+    return report
+
+
+def seconds(folder: Path) -> list[float]:
+    """What each epoch done so far took, over all interruptions."""
+    path = folder / _SECONDS
+    return [float(line) for line in path.read_text("ascii").split()] if path.exists() else []
+
+
+def cores() -> int:
+    """CPU cores that this process may use; ultralytics would leave one idle."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def bf16() -> bool:
