@@ -107,9 +107,11 @@ def _judged(answer: Answer, labels: Sequence[str], proposals: Sequence[Candidate
 
 def _of_letters(page: ink.Page, sets: Sequence[tuple[float, list[letters.Letter]]],
                 labels: Sequence[str]) -> list[Answer]:
-    """One answer for each set of letters, the page cut around them."""
-    out = []
+    """One answer for each set of letters that may be worth most: the page cut around them."""
+    out: list[Answer] = []
     for score, read in sets:
+        if out and score <= max(answer.worth for answer in out):  # no cut is better than a free one
+            break
         worth, panels = _weighed(page, score, read, labels)
         if labels or worth >= score - max(_DOUBT, _RELATIVE * score):  # else stray letters of a flow chart or a table
             out.append(Answer("letters", panels, worth))
