@@ -100,15 +100,15 @@ class Bank:
         self._kinds = np.array([entry.kind for entry in self.entries])
 
     def take(self, rng: Rng, kind: str | None, aspect: float) -> tuple[Image, str]:
-        """A varied content (uint8 RGB) of about this width / height, and its kind; of `kind` where one is named.
+        """A varied content (uint8 RGB) of about this width / height, and its kind.
 
-        Raises ValueError where the bank holds nothing of the kind.
+        Of `kind` where one is named; of any in a small bank that holds nothing of it.
         """
         import cv2
 
-        among = np.arange(len(self.entries)) if kind is None else np.flatnonzero(self._kinds == kind)
+        among = np.flatnonzero(self._kinds == kind)
         if not len(among):
-            raise ValueError(f"the bank in {self.folder} has nothing of kind {kind}")
+            among = np.arange(len(self.entries))
         away = np.abs(self._aspects[among] - np.log(aspect))
         nearest = among[np.argsort(away, kind="stable")[: max(_FEWEST, int((away < _NEAR).sum()))]]
         entry = self.entries[int(pick(rng, nearest))]

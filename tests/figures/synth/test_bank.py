@@ -61,7 +61,6 @@ def test_take_gives_the_kind_and_varies(folder: Path) -> None:
 
 
 def test_what_is_not_there(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="nothing of kind table"):
-        Bank(folder).take(rng_of(1), "table", 1.0)
+    assert Bank(folder).take(rng_of(1), "table", 1.0)[1] != "table"
     with pytest.raises(FileNotFoundError):
         Bank(tmp_path / "nowhere")
