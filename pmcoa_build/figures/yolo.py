@@ -12,9 +12,25 @@ _kept: list[Any] = []
 
 
 def prepare_ultralytics() -> None:
-    """Set what ultralytics reads at its import. Call before each import of it; does nothing the second time."""
-    if "ultralytics" in sys.modules or "YOLO_CONFIG_DIR" in os.environ:
+    """Set what ultralytics reads at its import. Call before each import of it; does nothing the second time.
+
+    Its import puts a function of its own in place of Pillow's `Image.open`, which would fail on bad files with errors
+    that Pillow does not have; that is undone.
+    """
+    if "ultralytics" in sys.modules:
         return
+    if "YOLO_CONFIG_DIR" not in os.environ:
+        _settle()
+    from PIL import Image
+
+    pillows = Image.open
+    import ultralytics.utils.patches  # noqa: F401
+
+    Image.open = pillows
+
+
+def _settle() -> None:
+    """Its settings in a folder of the process; offline and quiet."""
     _kept.append(tempfile.TemporaryDirectory(prefix="ultralytics-", ignore_cleanup_errors=True))
     for name, value in {"YOLO_OFFLINE": "1", "YOLO_AUTOINSTALL": "0", "YOLO_VERBOSE": "false",
                         "YOLO_CONFIG_DIR": _kept[0].name}.items():
