@@ -90,9 +90,10 @@ def separate(page: ink.Page, glyphs: Glyphs, labels: Sequence[str], proposals: S
     A page in which nothing is found is one panel of source "whole", least sure where the caption names several.
     """
     proposals = distinct(proposals)
+    exact = [edges.snapped(page, box) for box, _ in proposals]
     sets = [pair for pair in letters.find_letters(page, glyphs, labels) if len(pair[1]) >= 2]
-    answers = [*_of_letters(page, sets, labels), *_of_letters_and_network(sets, page, labels, proposals),
-               *_of_network(page, labels, proposals), *_of_gutters(page, labels)]
+    answers = [*_of_letters(page, sets, labels), *_of_letters_and_network(sets, labels, proposals, exact),
+               *_of_network(labels, proposals, exact), *_of_gutters(page, labels)]
     whole = page.shrunk(page.box) or page.box
     answers.append(Answer("whole", [Found(whole, 0.2 if len(labels) > 1 else 0.5)], _WHOLE))
     best = max(answers, key=lambda answer: _judged(answer, labels, proposals))
@@ -118,16 +119,16 @@ def _of_letters(page: ink.Page, sets: Sequence[tuple[float, list[letters.Letter]
     return out
 
 
-def _of_network(page: ink.Page, labels: Sequence[str], proposals: Sequence[Candidate]) -> list[Answer]:
-    """The network's sure boxes, and as many as the caption names labels, two at least; edges moved to gutters."""
+def _of_network(labels: Sequence[str], proposals: Sequence[Candidate], exact: Sequence[Box]) -> list[Answer]:
+    """The network's sure boxes, and as many as the caption names labels, two at least; `exact`: at the gutters."""
     sure = sum(score >= _SURE for _, score in proposals)
     counts = {sure, min(len(labels), len(proposals))} if len(labels) > 1 else {sure}
-    return [Answer("network", [Found(edges.snapped(page, box), score) for box, score in proposals[:count]], _NETWORK)
-            for count in sorted(counts) if count > 1]
+    found = [Found(box, score) for box, (_, score) in zip(exact, proposals, strict=True)]
+    return [Answer("network", found[:count], _NETWORK) for count in sorted(counts) if count > 1]
 
 
-def _of_letters_and_network(sets: Sequence[tuple[float, list[letters.Letter]]], page: ink.Page,
-                            labels: Sequence[str], proposals: Sequence[Candidate]) -> list[Answer]:
+def _of_letters_and_network(sets: Sequence[tuple[float, list[letters.Letter]]], labels: Sequence[str],
+                            proposals: Sequence[Candidate], exact: Sequence[Box]) -> list[Answer]:
     """For each set of letters that stand in different boxes of the network: its best boxes, with these letters."""
     sure = sum(score >= _SURE for _, score in proposals)
     out = []
@@ -136,18 +137,17 @@ def _of_letters_and_network(sets: Sequence[tuple[float, list[letters.Letter]]], 
             chosen = proposals[:count]
             owners = _owners([f.box for f in read], [f.em for f in read], [box for box, _ in chosen])
             if owners is not None:
-                panels = [_lettered(page, box, sure_, read[owners.index(k)] if k in owners else None)
-                          for k, (box, sure_) in enumerate(chosen)]
+                panels = [_lettered(exact[k], sure_, read[owners.index(k)] if k in owners else None)
+                          for k, (_, sure_) in enumerate(chosen)]
                 out.append(Answer("letters", panels, score - _SECOND_WAY))
     return out
 
 
-def _lettered(page: ink.Page, box: Box, score: float, letter: letters.Letter | None) -> Found:
+def _lettered(box: Box, score: float, letter: letters.Letter | None) -> Found:
     """A panel of the network's, with the letter that stands in it."""
-    exact = edges.snapped(page, box)
     if letter is None:
-        return Found(exact, score)
-    return Found(union([exact, letter.box]), 0.6 * score + 0.4 * letter.score, letter.label, letter.score)
+        return Found(box, score)
+    return Found(union([box, letter.box]), 0.6 * score + 0.4 * letter.score, letter.label, letter.score)
 
 
 def _owners(anchors: Sequence[Box], ems: Sequence[float], boxes: Sequence[Box]) -> list[int] | None:

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from pmcoa_build.figures.onnx_session import open_session
+
 WEIGHTS = Path(__file__).parent / "weights" / "glyphs.onnx"
 CLASSES = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 """One output of the network each; the last output, after these, is "none of them"."""
@@ -194,11 +196,7 @@ def find_glyphs(grey: np.ndarray) -> Glyphs:
 
 @cache
 def _session() -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    return onnxruntime.InferenceSession(WEIGHTS, options, providers=["CPUExecutionProvider"])
+    return open_session(WEIGHTS)
 
 
 def read_patches(patches: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from pmcoa_build.figures.measures import measure
+from pmcoa_build.figures.onnx_session import open_session
 
 IMAGES = ("photo", "microscopy", "radiology", "blot", "render")
 DRAWINGS = ("plot", "diagram", "table")
@@ -32,11 +33,7 @@ ones are, while real pictures are stranger than drawn ones."""
 
 @cache
 def _session() -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    return onnxruntime.InferenceSession(WEIGHTS, options, providers=["CPUExecutionProvider"])
+    return open_session(WEIGHTS)
 
 
 def read_numbers(numbers: np.ndarray) -> np.ndarray:

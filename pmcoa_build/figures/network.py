@@ -12,6 +12,7 @@ import numpy as np
 
 from pmcoa_build.errors import UsageError
 from pmcoa_build.figures.boxes import Box, nms
+from pmcoa_build.figures.onnx_session import open_session
 from pmcoa_build.figures.yolo import prepare_ultralytics
 
 Candidate = tuple[Box, float]
@@ -69,11 +70,7 @@ def load_network(weights: str, confidence: float) -> Network:
 
 
 def _onnx(path: Path) -> _Yolo:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    session = open_session(path)
     feed, facts = session.get_inputs()[0], session.get_modelmeta().custom_metadata_map
     if len(feed.shape) != 4 or len(session.get_outputs()[0].shape) != 3:
         raise UsageError(f"The detector weights {path} are not those of a YOLO detector.")
