@@ -17,6 +17,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+from _figures import read_queue
 
 from pmcoa_build.figures.decode import decode_image
 from pmcoa_build.figures.kinds import DRAWINGS, IMAGES, KINDS, load_kinds
@@ -24,16 +25,11 @@ from pmcoa_build.figures.kinds import DRAWINGS, IMAGES, KINDS, load_kinds
 
 def true_panels(shared: Path) -> tuple[list[np.ndarray], list[str]]:
     """Crops (uint8, H x W x 3) along the true boxes, and their kinds; other kinds (mixed) are left out."""
-    folder = shared / "groundtruth" / "panels"
     crops, kinds = [], []
-    for line in (folder / "queue.jsonl").read_text("utf-8").splitlines():
-        row = json.loads(line)
-        truth = json.loads((folder / "gt" / f"{row['id']}.json").read_text("utf-8"))
-        if truth.get("skip"):
-            continue
-        rgb = decode_image((folder / row["image"]).read_bytes()).rgb
+    for figure in read_queue(shared):
+        rgb = decode_image(figure["data"]).rgb
         size = np.array([rgb.shape[1], rgb.shape[0]] * 2)
-        for panel in truth["panels"]:
+        for panel in figure["truth"]["panels"]:
             if panel["kind"] in KINDS:
                 x0, y0, x1, y1 = np.round(np.array(panel["box"]) * size / 100).astype(int)
                 crops.append(rgb[y0:y1, x0:x1])

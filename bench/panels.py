@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _figures import Figure, read_queue
 
 from pmcoa_build.captions.split import split_caption
 from pmcoa_build.figures import gutters, ink
@@ -34,21 +35,7 @@ from pmcoa_build.figures.detector import Detector, Separation
 from pmcoa_build.figures.glyphs import find_glyphs
 from stages.separate import answer
 
-Figure = dict[str, Any]
 _SAMPLES = 100
-
-
-def read_queue(shared: Path) -> list[Figure]:
-    """Figures with their bytes, captions and truth."""
-    folder = shared / "groundtruth" / "panels"
-    figures = []
-    for line in (folder / "queue.jsonl").read_text("utf-8").splitlines():
-        row = json.loads(line)
-        truth = json.loads((folder / "gt" / f"{row['id']}.json").read_text("utf-8"))
-        if not truth.get("skip"):
-            figures.append({"id": row["id"], "data": (folder / row["image"]).read_bytes(), "truth": truth,
-                            "caption": row["caption"]})
-    return figures
 
 
 def boxes_only(figure: Figure, rgb: np.ndarray, scored: Sequence[tuple[Box, float]]) -> Figure:
