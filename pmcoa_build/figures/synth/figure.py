@@ -14,18 +14,12 @@ from pmcoa_build.figures.synth.labels import Lettering, choose_style, stamp, wor
 from pmcoa_build.figures.synth.layout import Arrangement, Cell, arrange
 from pmcoa_build.figures.synth.pages import Plan, choose_plan
 from pmcoa_build.figures.synth.panels import Content, Place, fill
-from pmcoa_build.figures.synth.paper import Sheet, Source, blank, is_light
+from pmcoa_build.figures.synth.paper import Sheet, Source, Truth, blank, is_light
+from pmcoa_build.figures.synth.sheets import draw_sheet
 from pmcoa_build.figures.synth.text import write
 
-
-@dataclass(frozen=True)
-class Truth:
-    """One panel: the area that its label designates, shrunk to ink, and the label's own ink; boxes in pixels."""
-
-    box: Box
-    label: str | None
-    label_box: Box | None
-    kind: str
+_SHEETS = 0.07
+"""Share of figures that are sheets of like tiles."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +33,8 @@ class DrawnFigure:
 def draw_figure(rng: Rng, bank: Source) -> DrawnFigure:
     """A figure with at least one panel; `rng` alone decides, as far as the bank lets it."""
     plan = choose_plan(rng)
+    if rng.random() < _SHEETS:
+        return _finish(rng, *draw_sheet(rng, bank, plan.width), plan.scale)
     found = arrange(rng, len(plan.kinds), plan.width, plan.gaps, plan.aspect)
     light = is_light(plan.ground)
     what = choose_furniture(rng, found, light)
@@ -66,12 +62,13 @@ def _draw_panels(sheet: Sheet, rng: Rng, bank: Source, plan: Plan, found: Arrang
     for index, cell in enumerate(found.cells):
         moved = tuple((a + origin[0], b + origin[1], c + origin[0], d + origin[1]) for a, b, c, d in cell)
         lettering = Lettering(style, style.text(index), style.names[index]) if plan.lettered[index] else None
-        drawn = _draw_content(sheet, rng, bank, plan, (moved, plan.kinds[index], lettering))
-        if drawn is None:
-            continue
-        whole, first, part = drawn
-        panels.append(Truth(whole.box, None, None, whole.kind) if lettering is None else
-                      _letter(sheet, rng, lettering, whole, (first, part)))
+        for areas in [moved] if lettering else [(part,) for part in moved]:
+            drawn = _draw_content(sheet, rng, bank, plan, (areas, plan.kinds[index], lettering))
+            if drawn is None:
+                continue
+            whole, first, near = drawn
+            panels.append(Truth(whole.box, None, None, whole.kind) if lettering is None else
+                          _letter(sheet, rng, lettering, whole, (first, near)))
     return panels
 
 

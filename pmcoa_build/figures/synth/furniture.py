@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pmcoa_build.figures.boxes import Box
+from pmcoa_build.figures.boxes import Box, union
 from pmcoa_build.figures.synth.imagery import COLOURS, Colour, Rng, pick
 from pmcoa_build.figures.synth.labels import words
 from pmcoa_build.figures.synth.layout import Arrangement
@@ -22,7 +22,8 @@ class Furniture(NamedTuple):
     """What a page has besides its panels; `size` is that of its letters in pixels, 0 in a name's place means none.
 
     `heads`: titles over the columns; `names`: those of the rows, at the left, "upright" or "plain"; `axis`: a title
-    below all panels; `legend`: "", "below", "above" or "right"; `note`: "", "above" or "below".
+    below all panels; `legend`: "", "below", "above", "right" or "vacant", in the place that the last row leaves free;
+    `note`: "", "above" or "below"; `lines`: rows of a legend below or above.
     """
 
     size: int
@@ -31,15 +32,16 @@ class Furniture(NamedTuple):
     axis: bool
     legend: str
     note: str
+    lines: int = 1
 
     @property
     def margins(self) -> tuple[int, int, int, int]:
         """Room it takes at the left, top, right and bottom."""
         line = 2 * self.size
         names = {"": 0, "upright": line, "plain": 6 * self.size}[self.names]
-        return (names, line * (self.heads + (self.legend == "above") + (self.note == "above")),
+        return (names, line * (self.heads + self.lines * (self.legend == "above") + (self.note == "above")),
                 6 * self.size if self.legend == "right" else 0,
-                line * (self.axis + (self.legend == "below") + (self.note == "below")))
+                line * (self.axis + self.lines * (self.legend == "below") + (self.note == "below")))
 
 
 def choose_furniture(rng: Rng, found: Arrangement, light: bool) -> Furniture:
@@ -51,9 +53,17 @@ def choose_furniture(rng: Rng, found: Arrangement, light: bool) -> Furniture:
         heads=titled and len(found.rows) > 1 and rng.random() < 0.75,
         names=str(pick(rng, ("", "upright", "upright", "plain"))) if titled and len(found.columns) > 1 else "",
         axis=light and several and len(found.columns) > 1 and rng.random() < 0.06,
-        legend=str(pick(rng, ("below", "below", "above", "right"))) if light and several and rng.random() < 0.1 else "",
+        legend=_legend(rng, found) if light and several else "",
         note=str(pick(rng, ("above", "below"))) if light and rng.random() < 0.05 else "",
+        lines=int(pick(rng, (1, 1, 1, 2, 3))),
     )
+
+
+def _legend(rng: Rng, found: Arrangement) -> str:
+    """Where a shared legend stands, if there is one."""
+    if found.vacant and rng.random() < 0.35:
+        return "vacant"
+    return str(pick(rng, ("below", "below", "above", "right"))) if rng.random() < 0.14 else ""
 
 
 def draw_furniture(sheet: Sheet, rng: Rng, what: Furniture, found: Arrangement, origin: tuple[int, int]) -> None:
@@ -76,34 +86,70 @@ def draw_furniture(sheet: Sheet, rng: Rng, what: Furniture, found: Arrangement, 
         said = words(rng, face, size, found.width)
         write(sheet.image, said, (x + (found.width - extent(said, face, size)[2]) // 2, below), size=size, face=face)
         below += 2 * size
-    above = y - 2 * size * (what.heads + 1) + size // 2
-    _draw_legend(sheet, rng, what, (x, below if what.legend == "below" else above, x + found.width, y + found.height))
+    above = y - 2 * size * (what.heads + what.lines) + size // 2
+    room = (x, below if what.legend == "below" else above, x + found.width, y + found.height)
+    if what.legend == "vacant" and found.vacant:
+        a, b, c, d = found.vacant
+        room = (x + a, y + b, x + c, y + d)
+    _draw_legend(sheet, rng, what, room)
     _draw_note(sheet, rng, what)
 
 
 def _draw_legend(sheet: Sheet, rng: Rng, what: Furniture, room: Box) -> None:
-    """Colour keys in a line or a column, or a colour bar at the right."""
+    """Colour keys in lines or a column, framed now and then, or a colour bar at the right."""
+    if not what.legend:
+        return
+    if what.legend == "right" and rng.random() < 0.5:
+        _draw_colour_bar(sheet, rng, what.size, room)
+        return
+    size, (x0, y0, x1, y1) = what.size, room
+    if what.legend == "right":
+        x, width, at = x1 + size, 5 * size, [(y0 + y1) // 2 + round(1.6 * size * i) for i in range(6)]
+    elif what.legend == "vacant":
+        x, width, at = x0 + size, x1 - x0 - 2 * size, list(range(y0 + size, y1 - 2 * size, round(1.6 * size)))[:6]
+    else:
+        x = x0 + round(pick(rng, (0, 0, 0.25, 0.5)) * (x1 - x0)) + size
+        width, at = x1 - x, [y0 + 2 * size * i for i in range(what.lines)]
+    keys = [box for y in at for box in _draw_keys(sheet, rng, (x, y, x + width, y + size), what.legend)]
+    if keys and rng.random() < 0.25:
+        a, b, c, d = union(keys)
+        tall, wide = sheet.image.shape[:2]
+        around = (a - size // 3, b - size // 3, min(c + size // 3, wide - 1), min(d + size // 3, tall - 1))
+        sheet.image[[around[1], around[3]], around[0] : around[2]] = 60
+        sheet.image[around[1] : around[3], [around[0], around[2]]] = 60
+
+
+def _draw_keys(sheet: Sheet, rng: Rng, line: Box, legend: str) -> list[Box]:
+    """Swatches and their words in one line, a single one in a column; returns their boxes."""
     import cv2
 
-    size, (x0, y0, x1, y1) = what.size, room
-    if what.legend == "right" and rng.random() < 0.5:
-        ramp = np.linspace(255, 0, max((y1 - y0) // 2, 2)).astype(np.uint8)[:, None]
-        colours = cv2.applyColorMap(ramp, int(pick(rng, (cv2.COLORMAP_JET, cv2.COLORMAP_VIRIDIS, cv2.COLORMAP_HOT))))
-        bar = np.repeat(colours[:, :, ::-1], size, axis=1)
-        top = y1 - len(bar) - size
-        sheet.image[top : top + len(bar), x1 + size : x1 + 2 * size] = bar
-        write(sheet.image, "1.0", (x1 + round(2.5 * size), top), size=size)
-        write(sheet.image, "0", (x1 + round(2.5 * size), top + len(bar) - size), size=size)
-        return
-    column = what.legend == "right"
-    x, y = (x1 + size, (y0 + y1) // 2) if column else (x0 + size, y0)
-    for _ in range(int(rng.integers(2, 6)) if what.legend else 0):
-        said = words(rng, "sans", size, min(4 * size if column else 10 * size, x1 - x))
-        if not said or y + size > sheet.image.shape[0]:
+    x, y, x1, y1 = line
+    size, found = y1 - y, list[Box]()
+    for _ in range(1 if legend in ("right", "vacant") else int(rng.integers(2, 6))):
+        said = words(rng, "sans", size, min(10 * size, x1 - x - round(1.3 * size)))
+        if not said or y1 + size // 2 > sheet.image.shape[0]:
             break
         cv2.rectangle(sheet.image, (x, y), (x + size - 3, y + size - 3), COLOURS[str(pick(rng, _SERIES))], -1)
-        write(sheet.image, said, (x + round(1.3 * size), y), size=size)
-        x, y = (x, y + round(1.6 * size)) if column else (x + extent(said, "sans", size)[2] + 3 * size, y)
+        ink: Colour = (20, 20, 20) if sheet.light else (255, 255, 255)
+        found.append(union([(x, y, x + size, y + size),
+                            write(sheet.image, said, (x + round(1.3 * size), y), size=size, colour=ink)]))
+        x = found[-1][2] + 2 * size
+    return found
+
+
+def _draw_colour_bar(sheet: Sheet, rng: Rng, size: int, room: Box) -> None:
+    """A colour bar right of the room, with its ends' numbers."""
+    import cv2
+
+    _, y0, x1, y1 = room
+    ramp = np.linspace(255, 0, max((y1 - y0) // 2, 2)).astype(np.uint8)[:, None]
+    colours = cv2.applyColorMap(ramp, int(pick(rng, (cv2.COLORMAP_JET, cv2.COLORMAP_VIRIDIS, cv2.COLORMAP_HOT))))
+    bar = np.repeat(colours[:, :, ::-1], size, axis=1)
+    top = max(y1 - len(bar) - size, 0)
+    ink: Colour = (20, 20, 20) if sheet.light else (255, 255, 255)
+    sheet.image[top : top + len(bar), x1 + size : x1 + 2 * size] = bar
+    write(sheet.image, "1.0", (x1 + round(2.5 * size), top), size=size, colour=ink)
+    write(sheet.image, "0", (x1 + round(2.5 * size), top + len(bar) - size), size=size, colour=ink)
 
 
 def _draw_note(sheet: Sheet, rng: Rng, what: Furniture) -> None:

@@ -32,6 +32,8 @@ _WORDS = (
     "Control", "Treated", "WT", "KO", "siRNA", "Merge", "DAPI", "GFP", "Day 7", "24 h", "HeLa", "Lot 1", "Vehicle",
     "Baseline", "Patient", "Sham", "Tumour", "Liver", "Axial", "T2", "10 mg/kg", "Relative expression", "Cohort",
     "Survival", "Before", "After", "of genes", "in vitro", "response", "Cell viability", "Group 2", "Overall", "Study",
+    "Ground truth", "U-Net",
+    "Image", "Reader 1", "Error", "FLAIR", "CT", "T1", "Coronal",
     "analysis", "mRNA level", "Input", "IgG", "high", "low", "n = 24", "p < 0.05", "Frontal", "Gene A", "Dose",
 )
 
@@ -67,7 +69,8 @@ def choose_style(rng: Rng, count: int, width: int, pictures: bool) -> Style:
     return Style(
         names=_sequence(rng, count),
         pattern=_weighted(rng, {"{}": 0.72, "({})": 0.17, "{})": 0.05, "{}.": 0.04, "{}:": 0.02}),
-        face=_weighted(rng, {"sans-bold": 0.55, "sans": 0.22, "serif-bold": 0.13, "serif": 0.1}),
+        face=_weighted(rng, {"sans-bold": 0.47, "sans": 0.28, "times-bold": 0.1, "times": 0.07, "serif-bold": 0.05,
+                             "serif": 0.03}),
         size=max(round(cap / 0.73), 10),
         place=str(rng.choice(list(table), p=weights / weights.sum())),
         plate=_weighted(rng, {"": 0.72, "white": 0.15, "black": 0.08, "disc": 0.05}),
@@ -178,7 +181,7 @@ def corner(box: Box, size: tuple[int, int], place: str, inset: int) -> tuple[int
 
 def _sequence(rng: Rng, count: int) -> tuple[str, ...]:
     """The first `count` labels of a way to count; now and then a figure goes on where another ended."""
-    kind = _weighted(rng, {"upper": 0.77, "lower": 0.17, "groups": 0.02, "digits": 0.02, "roman": 0.02})
+    kind = _weighted(rng, {"upper": 0.72, "lower": 0.18, "groups": 0.05, "digits": 0.02, "roman": 0.03})
     if kind == "groups":
         return tuple(f"{_LETTERS[i // 2]}{i % 2 + 1}" for i in range(count))
     if kind == "digits":

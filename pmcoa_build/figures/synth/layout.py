@@ -6,7 +6,8 @@ Boxes are (x0, y0, x1, y1) in pixels, x1 and y1 exclusive, on an area that start
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -26,9 +27,10 @@ _PAGE, _SPREAD = 1.4, 0.5
 
 @dataclass(frozen=True)
 class Arrangement:
-    """`cells[i]` are the areas of panel i, one box or the two of a panel that wraps round others.
+    """`cells[i]` are the areas of panel i: one box, or several of a panel that wraps round others or spans columns.
 
-    `rows` and `columns` hold the start and end of each where the panels form a plain grid, else nothing.
+    `rows` and `columns` hold the start and end of each where the panels form a plain grid, else nothing; `vacant` is
+    the place that an incomplete last row leaves free.
     """
 
     cells: tuple[Cell, ...]
@@ -36,6 +38,7 @@ class Arrangement:
     height: int
     rows: tuple[tuple[int, int], ...] = ()
     columns: tuple[tuple[int, int], ...] = ()
+    vacant: Box | None = None
 
 
 def arrange(rng: Rng, count: int, width: int, gaps: Gaps, aspect: tuple[float, float]) -> Arrangement:
@@ -122,7 +125,20 @@ def _grid(rng: Rng, count: int, width: int, gaps: Gaps, aspect: tuple[float, flo
     elif tail == "middle":
         shift = (width - boxes[-1][2]) // 2
         boxes[-last:] = [(x0 + shift, y0, x1 + shift, y1) for x0, y0, x1, y1 in boxes[-last:]]
-    return Arrangement(_cells(boxes), width, height)
+    vacant = (columns[last][0], y0, width, y1) if tail == "left" else None
+    return Arrangement(_cells(boxes), width, height, vacant=vacant)
+
+
+def _spans(rng: Rng, count: int, width: int, gaps: Gaps, aspect: tuple[float, float]) -> Arrangement:
+    """A grid in which a panel or two take several places, with gaps inside as wide as those between panels."""
+    more = int(pick(rng, (1, 1, 2)))
+    found = _grid(rng, count + more, width, gaps, aspect)
+    cells = list(found.cells)
+    for _ in range(more):
+        beside = [i for i, (a, b) in enumerate(pairwise(cells)) if a[-1][1::2] == b[0][1::2]]
+        first = int(pick(rng, beside or range(len(cells) - 1)))
+        cells[first : first + 2] = [(*cells[first], *cells[first + 1])]
+    return Arrangement(tuple(cells), found.width, found.height)
 
 
 def _ragged(rng: Rng, count: int, width: int, gaps: Gaps, aspect: tuple[float, float]) -> Arrangement:
@@ -217,12 +233,12 @@ def _ordered(rng: Rng, found: Arrangement) -> Arrangement:
         order = reading_order([(y0, x0, y1, x1) for x0, y0, x1, y1 in whole])
     else:
         order = reading_order(whole)
-    return Arrangement(tuple(found.cells[i] for i in order), found.width, found.height, found.rows, found.columns)
+    return replace(found, cells=tuple(found.cells[i] for i in order))
 
 
 _WAYS: dict[str, tuple[int, int, float, Callable[[Rng, int, int, Gaps, tuple[float, float]], Arrangement]]] = {
-    "grid": (2, 99, 0.48, _grid), "ragged": (3, 99, 0.2, _ragged), "nested": (3, 99, 0.15, _nested),
+    "grid": (2, 99, 0.42, _grid), "ragged": (3, 99, 0.19, _ragged), "nested": (3, 99, 0.15, _nested),
     "columns": (3, 99, 0.07, _columns), "bands": (2, 7, 0.05, _bands), "pinwheel": (5, 12, 0.03, _pinwheel),
-    "wrap": (2, 8, 0.02, _wrap),
+    "wrap": (2, 8, 0.02, _wrap), "spans": (2, 12, 0.07, _spans),
 }
 """Fewest and most panels, weight, and how."""

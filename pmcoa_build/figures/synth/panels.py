@@ -38,6 +38,11 @@ class Place(NamedTuple):
     gap: int
     habit: int | None = None
 
+    @property
+    def ink(self) -> Colour:
+        """What words are printed in."""
+        return (0, 0, 0) if is_light(self.ground) else (255, 255, 255)
+
     def structure(self, rng: Rng) -> Rng:
         """What decides how a panel is made up."""
         return rng if self.habit is None else np.random.default_rng(self.habit)
@@ -221,14 +226,57 @@ def _zoom(place: Place, rng: Rng, box: Box, kind: str) -> Content | None:
     return _joined([piece, (paste(place.sheet, larger, second[:2], place.ground), kind)], [framed])
 
 
+def _captioned(place: Place, rng: Rng, box: Box, kind: str) -> Content | None:
+    """One thing with its name below or above it."""
+    x0, y0, x1, y1 = box
+    size, below = int(np.clip((y1 - y0) // 14, 9, 16)), rng.random() < 0.7
+    room, line = round(1.5 * size), y1 - size - size // 4
+    piece = put(place.sheet, rng, place.source, (x0, y0, x1, y1 - room) if below else (x0, y0 + room, x1, y1), kind,
+                place.ground)
+    if piece[0] is None:
+        return None
+    said = words(rng, "sans", size, x1 - x0)
+    x = min(max((piece[0][0] + piece[0][2] - extent(said, "sans", size)[2]) // 2, x0), x1)
+    y = min(piece[0][3] + size // 4, line) if below else y0
+    return _joined([piece], [write(place.sheet.image, said, (x, y), size=size, colour=place.ink)])
+
+
+def _called(place: Place, rng: Rng, box: Box, kind: str) -> Content | None:
+    """A picture or drawing with words beside it, and lines from them to what they name."""
+    import cv2
+
+    (x0, y0, x1, y1), size = box, int(np.clip(min(box[2] - box[0], box[3] - box[1]) // 14, 9, 16))
+    room, right = round((x1 - x0) * rng.uniform(0.25, 0.45)), rng.random() < 0.6
+    piece = put(place.sheet, rng, place.source, (x0, y0, x1 - room, y1) if right else (x0 + room, y0, x1, y1), kind,
+                place.ground)
+    if piece[0] is None:
+        return None
+    a, top, b, bottom = piece[0]
+    texts, lines = [], rng.random() < 0.75
+    colour = pick(rng, (place.ink, place.ink, (190, 30, 30), (110, 110, 110)))
+    for y in np.linspace(top, max(bottom - size, top), int(rng.integers(2, 6))).astype(int):
+        said = words(rng, "sans", size, room - 2 * size)
+        wide, (_, tall) = extent(said, "sans", size)[2], extent(said, "sans", size)[2:]
+        if not said or y + tall > y1:
+            continue
+        x = b + round(1.5 * size) if right else a - round(1.5 * size) - wide
+        texts.append(write(place.sheet.image, said, (x, y), size=size, colour=place.ink))
+        into, reach = round((b - a) * rng.uniform(0.1, 0.6)), bottom - top
+        ends = (x - 2 if right else x + wide + 2, y + size // 2), (b - into if right else a + into,
+                                                                  top + round(reach * rng.uniform(0.1, 0.9)))
+        if lines:
+            cv2.line(place.sheet.image, *ends, colour, 1, cv2.LINE_AA)
+    return _joined([piece], texts)
+
+
 _Way = Callable[[Place, Rng, Box, str], Content | None]
 _WAYS: dict[str, tuple[tuple[float, _Way], ...]] = {
-    "radiology": ((0.74, _one), (0.2, _tiles), (0.06, _zoom)),
-    "microscopy": ((0.5, _one), (0.32, _tiles), (0.1, _zoom), (0.08, _mixed)),
-    "photo": ((0.78, _one), (0.16, _tiles), (0.06, _zoom)),
-    "render": ((0.8, _one), (0.16, _tiles), (0.04, _mixed)),
-    "blot": ((0.3, _one), (0.55, _strips), (0.15, _mixed)),
-    "plot": ((0.72, _one), (0.2, _tiles), (0.08, _mixed)),
-    "diagram": ((0.86, _one), (0.1, _mixed), (0.04, _tiles)),
+    "radiology": ((0.66, _one), (0.2, _tiles), (0.06, _zoom), (0.06, _captioned), (0.02, _called)),
+    "microscopy": ((0.44, _one), (0.31, _tiles), (0.1, _zoom), (0.08, _mixed), (0.05, _captioned), (0.02, _called)),
+    "photo": ((0.6, _one), (0.16, _tiles), (0.06, _zoom), (0.08, _captioned), (0.1, _called)),
+    "render": ((0.62, _one), (0.16, _tiles), (0.04, _mixed), (0.1, _captioned), (0.08, _called)),
+    "blot": ((0.29, _one), (0.53, _strips), (0.15, _mixed), (0.03, _captioned)),
+    "plot": ((0.68, _one), (0.2, _tiles), (0.08, _mixed), (0.04, _captioned)),
+    "diagram": ((0.76, _one), (0.1, _mixed), (0.04, _tiles), (0.06, _captioned), (0.04, _called)),
 }
 """How panels of a kind are made up, with weights; other kinds as diagrams."""

@@ -20,6 +20,16 @@ _PAPER = 244
 """Lowest channel from which a pixel of a drawing is paper."""
 
 
+@dataclass(frozen=True)
+class Truth:
+    """One panel: the area that its label designates, shrunk to ink, and the label's own ink; boxes in pixels."""
+
+    box: Box
+    label: str | None
+    label_box: Box | None
+    kind: str
+
+
 class Source(Protocol):
     """Where panel content comes from."""
 

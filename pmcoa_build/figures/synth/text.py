@@ -1,4 +1,4 @@
-"""Words drawn into pictures, in the DejaVu fonts that matplotlib brings along."""
+"""Words drawn into pictures, in the DejaVu and STIX fonts that matplotlib brings along."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pmcoa_build.figures.synth.imagery import Image
 
 FACES: dict[str, str] = {
     "sans": "DejaVuSans", "sans-bold": "DejaVuSans-Bold", "serif": "DejaVuSerif", "serif-bold": "DejaVuSerif-Bold",
-    "sans-italic": "DejaVuSans-Oblique",
+    "sans-italic": "DejaVuSans-Oblique", "times": "STIXGeneral", "times-bold": "STIXGeneralBol",
 }
 
 

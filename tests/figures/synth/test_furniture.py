@@ -26,7 +26,8 @@ def drawn(what: Furniture, seed: int) -> tuple[np.ndarray, tuple[int, int, int, 
 
 @settings(deadline=None, max_examples=60)
 @given(st.builds(Furniture, st.integers(9, 28), st.booleans(), st.sampled_from(["", "upright", "plain"]), st.booleans(),
-                 st.sampled_from(["", "below", "above", "right"]), st.sampled_from(["", "above", "below"])),
+                 st.sampled_from(["", "below", "above", "right"]), st.sampled_from(["", "above", "below"]),
+                 st.integers(1, 3)),
        st.integers(0, 1000))
 def test_panels_stay_clear(what: Furniture, seed: int) -> None:
     ink, (x0, y0, x1, y1) = drawn(what, seed)
@@ -38,6 +39,15 @@ def test_panels_stay_clear(what: Furniture, seed: int) -> None:
                                   {"note": "below"}])
 def test_each_part_leaves_ink(part: dict) -> None:
     assert any(drawn(BARE._replace(**part), seed)[0].any() for seed in range(5))
+
+
+def test_a_legend_stands_in_a_vacant_place() -> None:
+    what, found = BARE._replace(legend="vacant"), Arrangement(GRID.cells[:3], 400, 300, vacant=(210, 160, 400, 300))
+    sheet = blank(400, 300, WHITE)
+    draw_furniture(sheet, np.random.default_rng(0), what, found, (0, 0))
+    ink = sheet.image.min(axis=2) < 200
+    assert ink[160:, 210:].any()
+    assert ink.sum() == ink[160:, 210:].sum()
 
 
 def test_headings_need_a_plain_grid() -> None:

@@ -44,6 +44,21 @@ def test_a_wrapping_panel_has_two_areas() -> None:
     assert sorted(len(cell) for cell in found.cells) == [1, 1, 2]
 
 
+def test_a_spanning_panel_keeps_the_gaps_between_columns() -> None:
+    for seed in range(20):
+        found = layout._spans(np.random.default_rng(seed), 4, 800, (20, 20), (1.0, 1.1))
+        wide = [cell for cell in found.cells if len(cell) > 1]
+        assert wide
+        assert all(b[0] - a[2] == 20 or b[1] - a[3] >= 20 for cell in wide for a, b in pairwise(cell))
+
+
+def test_an_incomplete_row_leaves_a_vacant_place() -> None:
+    found = [layout._grid(np.random.default_rng(seed), 5, 800, (10, 10), (1.0, 1.1)) for seed in range(40)]
+    vacant = [(each.cells, each.vacant) for each in found if each.vacant]
+    assert vacant
+    assert all(intersection(cell[0], place) == 0 for cells, place in vacant for cell in cells)
+
+
 def test_no_straight_cut_divides_a_pinwheel() -> None:
     found = layout._pinwheel(np.random.default_rng(3), 5, 800, (6, 6), ASPECT)
     boxes = [cell[0] for cell in found.cells]

@@ -18,7 +18,7 @@ WHITE = (255, 255, 255)
 BOX = (20, 30, 380, 290)
 
 
-@pytest.mark.parametrize("way", ["_one", "_tiles", "_mixed", "_strips", "_zoom"])
+@pytest.mark.parametrize("way", ["_one", "_tiles", "_mixed", "_strips", "_zoom", "_captioned", "_called"])
 @pytest.mark.parametrize("kind", ["radiology", "plot", "blot"])
 def test_ink_is_where_it_is_said_to_be(bank: Any, way: str, kind: str) -> None:
     for seed in range(12):
