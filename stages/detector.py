@@ -80,7 +80,7 @@ def with_plan(parser: argparse.ArgumentParser) -> None:
     """Where the training lies, and what it is."""
     parser.add_argument("--out", default=OUT, metavar="DIR")
     parser.add_argument("--figures", type=int, default=12_000, help="drawn figures to train on")
-    parser.add_argument("--pictures", type=int, default=4_000, help="drawn pictures that the figures are made of")
+    parser.add_argument("--pictures", type=int, default=8_000, help="drawn pictures that the figures are made of")
     parser.add_argument("--side", type=int, default=416, help="longest side of a figure, pixels")
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--seed", type=int, default=0)

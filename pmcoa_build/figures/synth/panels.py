@@ -256,14 +256,14 @@ def _called(place: Place, rng: Rng, box: Box, kind: str) -> Content | None:
     colour = pick(rng, (place.ink, place.ink, (190, 30, 30), (110, 110, 110)))
     for y in np.linspace(top, max(bottom - size, top), int(rng.integers(2, 6))).astype(int):
         said = words(rng, "sans", size, room - 2 * size)
-        wide, (_, tall) = extent(said, "sans", size)[2], extent(said, "sans", size)[2:]
+        wide, tall = extent(said, "sans", size)[2:]
         if not said or y + tall > y1:
             continue
         x = b + round(1.5 * size) if right else a - round(1.5 * size) - wide
         texts.append(write(place.sheet.image, said, (x, y), size=size, colour=place.ink))
-        into, reach = round((b - a) * rng.uniform(0.1, 0.6)), bottom - top
-        ends = (x - 2 if right else x + wide + 2, y + size // 2), (b - into if right else a + into,
-                                                                  top + round(reach * rng.uniform(0.1, 0.9)))
+        into, down = round((b - a) * rng.uniform(0.1, 0.6)), y + round((bottom - top) * rng.uniform(-0.25, 0.25))
+        ends = ((x - 2 if right else x + wide + 2, y + size // 2),
+                (b - into if right else a + into, min(max(down, top), bottom - 1)))
         if lines:
             cv2.line(place.sheet.image, *ends, colour, 1, cv2.LINE_AA)
     return _joined([piece], texts)
