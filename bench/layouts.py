@@ -32,8 +32,9 @@ Panels = list[tuple[Box, Box | None]]
 class Flat:
     """Content without any: grey all over, so that boxes are those of the layout."""
 
-    def take(self, rng: np.random.Generator, kind: str | None, aspect: float) -> tuple[np.ndarray, str]:
-        del rng
+    def take(self, rng: np.random.Generator, kind: str | None, aspect: float, *, whole: bool = False
+             ) -> tuple[np.ndarray, str]:
+        del rng, whole
         return np.full((64, max(round(64 * aspect), 1), 3), 120, np.uint8), kind or "photo"
 
 

@@ -19,7 +19,9 @@ class StandIn:
     def __init__(self, folder: Path = Path()) -> None:
         self.folder = folder
 
-    def take(self, rng: np.random.Generator, kind: str | None, aspect: float) -> tuple[np.ndarray, str]:
+    def take(self, rng: np.random.Generator, kind: str | None, aspect: float, *, whole: bool = False
+             ) -> tuple[np.ndarray, str]:
+        del whole
         kind = kind or str(rng.choice(KINDS))
         size = (90, max(round(90 * aspect), 12), 3)
         drawing = np.full(size, 255, np.uint8)

@@ -97,18 +97,22 @@ class Bank:
         index: dict[str, Any] = json.loads((folder / INDEX).read_text())
         self.entries = tuple(Entry(**entry) for entry in index["entries"])
         self._aspects = np.log([entry.width / entry.height for entry in self.entries])
+        self._single = np.array([entry.single for entry in self.entries])
         self._kinds = np.array([entry.kind for entry in self.entries])
 
-    def take(self, rng: Rng, kind: str | None, aspect: float) -> tuple[Image, str]:
+    def take(self, rng: Rng, kind: str | None, aspect: float, *, whole: bool = False) -> tuple[Image, str]:
         """A varied content (uint8 RGB) of about this width / height, and its kind.
 
-        Of `kind` where one is named; of any in a small bank that holds nothing of it.
+        Of `kind` where one is named; of any in a small bank that holds nothing of it. `whole`: one picture, no montage,
+        of the kinds that have both.
         """
         import cv2
 
         among = np.flatnonzero(self._kinds == kind)
         if not len(among):
             among = np.arange(len(self.entries))
+        if whole and self._single[among].any():
+            among = among[self._single[among]]
         away = np.abs(self._aspects[among] - np.log(aspect))
         nearest = among[np.argsort(away, kind="stable")[: max(_FEWEST, int((away < _NEAR).sum()))]]
         entry = self.entries[int(pick(rng, nearest))]

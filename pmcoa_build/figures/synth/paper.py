@@ -33,8 +33,11 @@ class Truth:
 class Source(Protocol):
     """Where panel content comes from."""
 
-    def take(self, rng: Rng, kind: str | None, aspect: float) -> tuple[Image, str]:
-        """A picture or drawing (uint8 RGB) of `kind` (any for None), near `aspect` width/height, and its kind."""
+    def take(self, rng: Rng, kind: str | None, aspect: float, *, whole: bool = False) -> tuple[Image, str]:
+        """A picture or drawing (uint8 RGB) of `kind` (any for None), near `aspect` width/height, and its kind.
+
+        `whole`: no montage of pictures.
+        """
 
 
 @dataclass(frozen=True)
@@ -138,11 +141,11 @@ def put(sheet: Sheet, rng: Rng, source: Source, box: Box, kind: str, ground: Col
     `whole`: preferably one thing that nothing divides; blots, diagrams and tables are one with gaps, too.
     """
     width, height = box[2] - box[0], box[3] - box[1]
-    content, kind = source.take(rng, kind, width / height)
+    content, kind = source.take(rng, kind, width / height, whole=whole)
     for _ in range(_TRIES if whole and kind in FILLING | {"plot"} else 0):
         if not divided(content):
             break
-        content, kind = source.take(rng, kind, width / height)
+        content, kind = source.take(rng, kind, width / height, whole=whole)
     fitted = fit(content, kind, width, height)
     x = box[0] + (0 if rng.random() < 0.5 else (width - fitted.shape[1]) // 2)
     return paste(sheet, fitted, (x, box[1]), ground), kind

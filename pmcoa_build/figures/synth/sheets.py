@@ -96,11 +96,11 @@ def _draw_tiles(sheet: Sheet, rng: Rng, source: Source, tiles: list[Box], what: 
 def _whole(rng: Rng, source: Source, kind: str, tile: Box) -> tuple[Image, str]:
     """A picture that nothing divides, where the source has one."""
     aspect = (tile[2] - tile[0]) / max(tile[3] - tile[1], 1)
-    taken = source.take(rng, kind, aspect)
+    taken = source.take(rng, kind, aspect, whole=True)
     for _ in range(4):
         if not divided(taken[0]):
             break
-        taken = source.take(rng, kind, aspect)
+        taken = source.take(rng, kind, aspect, whole=True)
     return taken
 
 

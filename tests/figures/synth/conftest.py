@@ -11,7 +11,9 @@ from pmcoa_build.figures.kinds import IMAGES
 class StandIn:
     """Content with ink in every corner, so that its box is known."""
 
-    def take(self, rng: np.random.Generator, kind: str | None, aspect: float) -> tuple[np.ndarray, str]:
+    def take(self, rng: np.random.Generator, kind: str | None, aspect: float, *, whole: bool = False
+             ) -> tuple[np.ndarray, str]:
+        del whole
         kind = kind or ("photo" if rng.random() < 0.5 else "plot")
         size = (90, max(round(90 * aspect), 1), 3)
         if kind in IMAGES:

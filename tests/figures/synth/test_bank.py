@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -58,6 +59,20 @@ def test_take_gives_the_kind_and_varies(folder: Path) -> None:
     assert all(image.dtype == np.uint8 and image.shape[2] == 3 for image, _ in taken)
     one, same = (drawn.take(rng_of(9), None, 1.0)[0] for _ in range(2))
     assert np.array_equal(one, same)
+
+
+def test_whole_pictures_are_no_montages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    both = tuple(replace(p, weight=1.0) for p in PAINTERS if p.name in ("haematoxylin_eosin", "sections"))
+    monkeypatch.setattr(bank, "PAINTERS", both)
+    monkeypatch.setattr(bank, "_PROCESSES", 1000)
+    draw_bank(tmp_path, 8, seed=1)
+    drawn, opened = Bank(tmp_path), []
+    assert len({entry.single for entry in drawn.entries}) == 2
+    read = cv2.imread
+    monkeypatch.setattr(cv2, "imread", lambda path: opened.append(Path(path).name) or read(path))
+    for seed in range(12):
+        drawn.take(rng_of(seed), "microscopy", 2.0, whole=True)
+    assert set(opened) <= {entry.file for entry in drawn.entries if entry.single}
 
 
 def test_what_is_not_there(folder: Path, tmp_path: Path) -> None:

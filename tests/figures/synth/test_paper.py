@@ -70,7 +70,9 @@ def test_one_thing_is_taken_where_it_is_wanted() -> None:
     left = [parts, parts, whole]
 
     class Turns:
-        def take(self, rng: np.random.Generator, kind: str | None, aspect: float) -> tuple[np.ndarray, str]:
+        def take(self, rng: np.random.Generator, kind: str | None, aspect: float, *, whole: bool = False
+                 ) -> tuple[np.ndarray, str]:
+            del whole
             return left.pop(0), "plot"
 
     sheet = blank(40, 40, (255, 255, 255))
