@@ -87,9 +87,8 @@ def read_page(rgb: np.ndarray) -> Page:
 
     grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
     paper = paper_colour(rgb)
-    away = cv2.absdiff(rgb, np.full_like(rgb, paper.astype(np.uint8)))
-    red, green, blue = cv2.split(away)
-    most = cv2.max(cv2.max(red, green), blue)  # ten times as fast as max(axis=2)
+    away = [cv2.absdiff(plane, np.full_like(plane, level)) for plane, level in zip(cv2.split(rgb), paper, strict=True)]
+    most = cv2.max(cv2.max(*away[:2]), away[2])  # ten times as fast as max(axis=2)
     square = np.ones((_TINT_SIDE, _TINT_SIDE), np.uint8)
     tint = cv2.morphologyEx((most >= _TINT).view(np.uint8), cv2.MORPH_OPEN, square)
     ink = (most > _INK) | (tint > 0)
@@ -132,10 +131,12 @@ def _page(grey: np.ndarray, ink: np.ndarray, dark: bool) -> Page:
     down, along = np.zeros((height + 1, width), np.int32), np.zeros((height, width + 1), np.int32)
     if width > 1:
         flat = cv2.absdiff(grey[:, 1:], grey[:, :-1]) < _EDGE
-        np.cumsum(ink[:, 1:] & ink[:, :-1] & flat, axis=0, dtype=np.int32, out=down[1:, 1:])
+        table = cv2.integral((ink[:, 1:] & ink[:, :-1] & flat).view(np.uint8), sdepth=cv2.CV_32S)
+        np.subtract(table[:, 1:], table[:, :-1], out=down[:, 1:])  # four times as fast as cumsum
     if height > 1:
         flat = cv2.absdiff(grey[1:], grey[:-1]) < _EDGE
-        np.cumsum(ink[1:] & ink[:-1] & flat, axis=1, dtype=np.int32, out=along[1:, 1:])
+        table = cv2.integral((ink[1:] & ink[:-1] & flat).view(np.uint8), sdepth=cv2.CV_32S)
+        np.subtract(table[1:], table[:-1], out=along[1:])
     return Page(grey, ink, dark, ink_sum, down, along)
 
 
