@@ -9,15 +9,13 @@ for, milliseconds a panel on one thread.
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 import time
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from _figures import read_queue
+from _figures import options, read_queue
 
 from pmcoa_build.figures.decode import decode_image
 from pmcoa_build.figures.kinds import DRAWINGS, IMAGES, KINDS, load_kinds
@@ -44,14 +42,10 @@ def recall(pairs: list[tuple[str, str]], wanted: tuple[str, ...], taken: tuple[s
 
 def main() -> None:
     """Measure and print the line."""
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--shared", type=Path, default=os.environ.get("PMCOA_SHARED"))
-    options.add_argument("--model", default="")
-    chosen = options.parse_args()
-    if chosen.shared is None:
-        print(json.dumps({"bench": "kinds", "skipped": "no figures: give --shared DIR or set PMCOA_SHARED"}))
+    chosen = options("kinds", __doc__, "--model")
+    if chosen is None:
         return
-    crops, kinds = true_panels(Path(chosen.shared))
+    crops, kinds = true_panels(chosen.shared)
     classify = load_kinds(chosen.model)
     classify(crops[:1])  # loads the model
     start = time.process_time()

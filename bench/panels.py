@@ -5,15 +5,15 @@
 DIR holds `groundtruth/panels` (queue.jsonl, gt/) and `score/score.py`. Rows: the whole separation, as the command gives
 it; the same without captions; letters and gutters without the network; the network by itself; gutters with the number
 of labels; whitespace alone. `intervals`: 10-90 % range of each score when articles are drawn with replacement.
-Prints one line of JSON: scores, figures/s on one thread, milliseconds a figure by part.
+Prints one line of JSON: scores, milliseconds a figure by part in one process, and figures/s of the stage `panels`
+(decode, detect, read labels, classify, crop, encode) in one process and in two.
 """
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
 import json
-import os
+import math
 import random
 import tempfile
 import time
@@ -23,17 +23,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _figures import Figure, read_queue
+from _figures import Figure, options, read_queue
 
 from pmcoa_build.captions.split import split_caption
+from pmcoa_build.engine.compute import in_order
+from pmcoa_build.engine.isolated import Limits, several_isolated
+from pmcoa_build.engine.stage import Unit
 from pmcoa_build.figures import gutters, ink
 from pmcoa_build.figures.answers import separate
 from pmcoa_build.figures.boxes import Box, nms
 from pmcoa_build.figures.crops import encode_crop
 from pmcoa_build.figures.decode import decode_image
-from pmcoa_build.figures.detector import Detector, Separation
+from pmcoa_build.figures.detector import Detector
 from pmcoa_build.figures.glyphs import find_glyphs
-from stages.separate import answer
+from pmcoa_build.figures.network import Candidate
+from pmcoa_build.spec import PanelsKeys, Spec
+from stages.panels import STEP as PANELS
+from stages.separate import answer, output_line
 
 _SAMPLES = 100
 
@@ -45,16 +51,16 @@ def boxes_only(figure: Figure, rgb: np.ndarray, scored: Sequence[tuple[Box, floa
     return {"id": figure["id"], "width": width, "height": height, "panels": panels}
 
 
-def baselines(figure: Figure, rgb: np.ndarray, found: Separation) -> dict[str, Figure]:
+def baselines(figure: Figure, rgb: np.ndarray, proposals: list[Candidate]) -> dict[str, Figure]:
     """Each part alone: letters and gutters without the network, the network without them, gutters, whitespace."""
     page, labels = ink.read_page(rgb), split_caption(figure["caption"]).labels
     alone = separate(page, find_glyphs(page.grey), labels)
-    kept = nms([box for box, _ in found.proposals], [score for _, score in found.proposals], 0.4)
+    kept = nms([box for box, _ in proposals], [score for _, score in proposals], 0.4)
     counted = gutters.exactly(page, len(labels)) if len(labels) > 1 else gutters.unlabelled(page)
     return {
         "letters and gutters": {**boxes_only(figure, rgb, []), "panels": [
             {"box": p.box, "score": p.score, "label": p.label} for p in alone.panels]},
-        "network": boxes_only(figure, rgb, [found.proposals[i] for i in kept if found.proposals[i][1] >= 0.5]),
+        "network": boxes_only(figure, rgb, [proposals[i] for i in kept if proposals[i][1] >= 0.5]),
         "gutters and count": boxes_only(figure, rgb, [(box, 0.5) for box in counted or []]),
         "whitespace": boxes_only(figure, rgb, [(box, 0.5) for box in gutters.unlabelled(page) or []]),
     }
@@ -65,7 +71,7 @@ def run(figures: list[Figure], detector: Detector) -> tuple[dict[str, list[Figur
     rows: dict[str, list[Figure]] = defaultdict(list)
     spent: dict[str, float] = defaultdict(float)
     for figure in figures:
-        start = time.perf_counter()
+        start, cpu = time.perf_counter(), time.process_time()
         rgb = decode_image(figure["data"]).rgb
         spent["decode"] += time.perf_counter() - start
         rows["whole"].append(answer(figure["id"], rgb, figure["caption"], detector, spent))
@@ -73,10 +79,27 @@ def run(figures: list[Figure], detector: Detector) -> tuple[dict[str, list[Figur
         for panel in rows["whole"][-1]["panels"]:
             encode_crop(rgb, tuple(panel["box"]), max_side=0, quality=92)
         spent["encode"] += time.perf_counter() - start
-        rows["without caption"].append(answer(figure["id"], rgb, "", detector, {}))
-        for name, row in baselines(figure, rgb, detector.detect(rgb)).items():
+        spent["CPU of all"] += time.process_time() - cpu
+        alone = detector.detect(rgb)
+        rows["without caption"].append(output_line(figure["id"], rgb.shape, "", alone))
+        for name, row in baselines(figure, rgb, alone.proposals).items():
             rows[name].append(row)
     return rows, spent
+
+
+def figures_per_s(figures: list[Figure], weights: str, processes: int) -> float:
+    """Speed of the stage in so many processes, once they have loaded their models."""
+    spec = Spec(Path(), panels=PanelsKeys(weights=weights))
+    facts = {name: getattr(spec.panels, name) for name in ("min_side", "kinds", "max_side", "quality")}
+    units = [Unit(figure["id"], {**facts, "figure_id": "", "labels": list(split_caption(figure["caption"]).labels)})
+             for figure in figures]
+    contents = [{"media": {"image": {"bytes": figure["data"]}}} for figure in figures]
+    with several_isolated(PANELS, spec, Limits(math.inf, math.inf), processes) as compute:
+        for _ in range(processes):
+            compute(units[0], contents[0])
+        start = time.perf_counter()
+        done = list(in_order(lambda pair: compute(*pair), zip(units, contents, strict=True), processes))
+        return round(len(done) / (time.perf_counter() - start), 2)
 
 
 def scorer(shared: Path) -> Any:
@@ -117,20 +140,15 @@ def intervals(module: Any, answers: list[Figure], figures: list[Figure]) -> dict
 
 def main() -> None:
     """Measure and print the line."""
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--shared", type=Path, default=os.environ.get("PMCOA_SHARED"))
-    options.add_argument("--weights", default="")
-    chosen = options.parse_args()
-    if chosen.shared is None:
-        print(json.dumps({"bench": "panels", "skipped": "no figures: give --shared DIR or set PMCOA_SHARED"}))
+    chosen = options("panels", __doc__, "--weights")
+    if chosen is None:
         return
-    shared = Path(chosen.shared)
-    figures, detector, module = read_queue(shared), Detector(chosen.weights), scorer(shared)
+    figures, detector, module = read_queue(chosen.shared), Detector(chosen.weights), scorer(chosen.shared)
     detector.detect(decode_image(figures[0]["data"]).rgb)  # loads the models
     rows, spent = run(figures, detector)
     print(json.dumps({
         "bench": "panels", "figures": len(figures), "detector": detector.name,
-        "figures_per_s": round(len(figures) / sum(spent.values()), 2),
+        "figures_per_s": {count: figures_per_s(figures, chosen.weights, count) for count in (1, 2)},
         "ms_per_figure": {part: round(1000 * seconds / len(figures), 1) for part, seconds in spent.items()},
         "intervals": intervals(module, rows["whole"], figures),
         "scores": {name: scores(module, answers, figures) for name, answers in rows.items()},

@@ -2,63 +2,110 @@
 
 from __future__ import annotations
 
-import functools
-import logging
+import contextlib
+import itertools
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from pmcoa_build.captions.align import PanelView, pair
 from pmcoa_build.captions.split import SplitCaption, split_caption
-from pmcoa_build.errors import PmcoaError, UnitLost, UsageError
+from pmcoa_build.engine.compute import Compute, compute_here, in_order, lost
+from pmcoa_build.engine.isolated import Limits, several_isolated
+from pmcoa_build.engine.stage import Result, Stage, Unit
+from pmcoa_build.errors import UnitLost, UsageError
 from pmcoa_build.figures.decode import decode_image
 from pmcoa_build.figures.detector import Detector, Separation
-
-log = logging.getLogger(__name__)
+from pmcoa_build.spec import Spec
 
 Row = dict[str, Any]
 
 
-@functools.lru_cache(maxsize=1)
-def _detector() -> Detector:
-    return Detector()
+Spent = dict[str, float]
+
+_FEW = 3
+"""So many figures are separated sooner here than processes for them start."""
 
 
-def separate_figure(line: Row, base: Path, spent: dict[str, float]) -> Row:
-    """The output line of one input line; its image path is relative to `base`. Adds seconds by part to `spent`.
+def separate_all(lines: Iterator[Row], base: Path, spent: Spent) -> Iterator[Row]:
+    """The output line of each input line, in order; image paths are relative to `base`.
 
-    A figure that fails becomes {"id", "error"}, whatever the reason: the others have to come through.
+    A figure that fails becomes {"id", "error"}, whatever the reason, the death of its process included: the others have
+    to come through. All cores share the figures, unless they are few. Adds seconds by part to `spent`.
     """
-    start = time.perf_counter()
+    first = list(itertools.islice(lines, _FEW + 1))
+    units = (Unit(line["id"], {**line, "base": str(base)}) for line in itertools.chain(first, lines))
+    with _computing(alone=len(first) <= _FEW) as (compute, at_once):
+        for unit_id, result in in_order(lambda unit: (unit.id, _outcome(compute, unit)), units, at_once):
+            for row in result.rows:
+                for part, seconds in row["spent"].items():
+                    spent[part] = spent.get(part, 0.0) + seconds
+                yield row["answer"]
+            for loss in result.lost.values():
+                yield {"id": unit_id, "error": f"{loss.reason}: {loss.detail}" if loss.detail else loss.reason}
+
+
+@contextlib.contextmanager
+def _computing(*, alone: bool) -> Iterator[tuple[Compute, int]]:
+    """(how figures are computed, how many at once): one after the other here, or in a process a core."""
+    spec = Spec(Path())
+    if alone:
+        with _detector(spec) as detector:
+            yield compute_here(_STAGE, detector), 1
+        return
+    import psutil
+    from dask.system import CPU_COUNT
+
+    limits = Limits(psutil.virtual_memory().total / CPU_COUNT, spec.run.unit_seconds)
+    with several_isolated(_STAGE, spec, limits, CPU_COUNT) as compute:
+        yield compute, CPU_COUNT
+
+
+def _outcome(compute: Compute, unit: Unit) -> Result:
     try:
-        data = (base / line["image"]).read_bytes()
+        return compute(unit, {})
+    except MemoryError:
+        return lost(unit, "out-of-memory", "memory could not be had")
+
+
+def _process(unit: Unit, content: Mapping[str, Row], detector: Detector) -> Result:
+    """One figure, read from its file: {"answer": its output line, "spent": seconds by part}."""
+    line, start = unit.facts, time.perf_counter()
+    try:
+        data = (Path(line["base"]) / line["image"]).read_bytes()
     except OSError as error:
-        return {"id": line["id"], "error": f"{line['image']}: {error.strerror}"}
-    try:
-        rgb = decode_image(data).rgb
-    except UnitLost as error:
-        return {"id": line["id"], "error": str(error)}
-    spent["decode"] = spent.get("decode", 0.0) + time.perf_counter() - start
-    try:
-        return answer(line["id"], rgb, line.get("caption") or "", _detector(), spent)
-    except PmcoaError:
-        raise
-    except Exception as error:
-        log.exception("unexpected error on %s", line["id"])
-        return {"id": line["id"], "error": f"unexpected-error: {type(error).__name__}: {error}"}
+        return Result([{"answer": {"id": unit.id, "error": f"{line['image']}: {error.strerror}"}, "spent": {}}])
+    rgb = decode_image(data).rgb
+    spent = {"decode": time.perf_counter() - start}
+    return Result([{"answer": answer(unit.id, rgb, line.get("caption") or "", detector, spent), "spent": spent}])
 
 
-def answer(name: str, rgb: np.ndarray, caption: str, detector: Detector, spent: dict[str, float]) -> Row:
+@contextlib.contextmanager
+def _detector(spec: Spec) -> Iterator[Detector]:
+    yield Detector(spec.panels.weights, spec.panels.confidence, spec.panels.kind_model)
+
+
+_STAGE = Stage("separate", 1, "figure", pa.schema([]), "id", (), (), lambda tables, spec, block: [], _process,
+               setup=_detector)
+"""As the engine computes units in processes; no build runs it."""
+
+
+def answer(name: str, rgb: np.ndarray, caption: str, detector: Detector, spent: Spent) -> Row:
     """The output line of one figure (uint8, H x W x 3)."""
-    split = split_caption(caption)
-    found = detector.detect(rgb, labels=split.labels)
+    found = detector.detect(rgb, labels=split_caption(caption).labels)
     for part, seconds in found.seconds.items():
         spent[part] = spent.get(part, 0.0) + seconds
-    height, width = rgb.shape[:2]
+    return output_line(name, rgb.shape, caption, found)
+
+
+def output_line(name: str, shape: tuple[int, ...], caption: str, found: Separation) -> Row:
+    """What was found in a figure of `shape` (height, width, …), with the parts of its caption."""
+    split, (height, width) = split_caption(caption), shape[:2]
     return {
         "id": name, "width": width, "height": height, "panels": _panels(found, split, caption, width, height),
         "candidates": [{"box": list(box), "score": round(score, 4)} for box, score in found.candidates],
@@ -86,6 +133,7 @@ def show(images: Sequence[Path], folder: Path) -> int:
     from pmcoa_build.figures.overlay import draw_separation
 
     folder.mkdir(parents=True, exist_ok=True)
+    detector = Detector()
     for path in images:
         try:
             rgb = decode_image(path.read_bytes()).rgb
@@ -95,6 +143,6 @@ def show(images: Sequence[Path], folder: Path) -> int:
             sys.stderr.write(f"{path}: {error}\n")
             continue
         target = folder / f"{path.stem}.png"
-        Image.fromarray(draw_separation(rgb, _detector().detect(rgb).panels)).save(target)
+        Image.fromarray(draw_separation(rgb, detector.detect(rgb).panels)).save(target)
         print(target)
     return 0

@@ -39,7 +39,7 @@ def split_captions(options: argparse.Namespace) -> int:
 
 def separate(options: argparse.Namespace) -> int:
     """Find the panels of figures: a JSONL of {"id", "image", "caption"}, or images with --show DIR."""
-    from stages.separate import separate_figure, show
+    from stages.separate import separate_all, show
 
     if options.show:
         return show([Path(path) for path in options.inputs], Path(options.show))
@@ -49,7 +49,7 @@ def separate(options: argparse.Namespace) -> int:
     lines = _read(str(source), ("id", "image"))
     spent: dict[str, float] = {}
     start = time.perf_counter()
-    count = _write(options.out, (separate_figure(line, source.parent, spent) for line in lines))
+    count = _write(options.out, separate_all(lines, source.parent, spent))
     seconds = time.perf_counter() - start
     parts = ", ".join(f"{part} {1000 * spent[part] / max(count, 1):.0f}" for part in spent)
     print(f"{count} figures separated into {options.out}: {count / seconds:.1f} figures/s; ms a figure: {parts}")

@@ -1,16 +1,20 @@
-"""How one unit is computed, and what becomes of one that fails."""
+"""How one unit is computed, what becomes of one that fails, and several at once with their results in order."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
 
 from pmcoa_build.engine.stage import Loss, Result, Row, Stage, Unit
 from pmcoa_build.errors import PmcoaError, UnitLost
 
 log = logging.getLogger(__name__)
 
+Item = TypeVar("Item")
+Made = TypeVar("Made")
 Compute = Callable[[Unit, Mapping[str, Row]], Result]
 """(unit, its heavy columns) -> what was made of it."""
 
@@ -38,3 +42,22 @@ def guarded(stage: Stage, unit: Unit, heavy: Mapping[str, Row], resource: Any) -
 def lost(unit: Unit, reason: str, detail: str) -> Result:
     """All members of a unit are lost."""
     return Result(lost=dict.fromkeys(unit.members, Loss(reason, detail)))
+
+
+def in_order(one: Callable[[Item], Made], items: Iterable[Item], at_once: int) -> Iterator[Made]:
+    """`one` of each item in the order of the items, `at_once` of them under way in threads, a few more waiting."""
+    if at_once <= 1:
+        yield from map(one, items)
+        return
+    flying: deque[Future[Made]] = deque()
+    with ThreadPoolExecutor(at_once) as pool:
+        try:
+            for item in items:
+                flying.append(pool.submit(one, item))
+                if len(flying) == at_once * 4:  # so far ahead of the one that is waited for, and no further
+                    yield flying.popleft().result()
+            while flying:
+                yield flying.popleft().result()
+        finally:
+            for future in flying:
+                future.cancel()

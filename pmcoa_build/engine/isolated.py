@@ -18,9 +18,10 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe
+from queue import SimpleQueue
 from typing import Any
 
-from pmcoa_build.engine.compute import guarded, lost
+from pmcoa_build.engine.compute import Compute, guarded, lost
 from pmcoa_build.engine.stage import Result, Row, Stage, Unit
 from pmcoa_build.errors import RunFailed
 from pmcoa_build.spec import Spec
@@ -30,6 +31,9 @@ START_SECONDS = 300.0
 
 _LOOK = 0.05
 """Seconds between two looks at the clock and at the memory of a busy process."""
+
+_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENCV_FOR_THREADS_NUM": "1"}
+"""There are as many processes as cores; the environment may say otherwise."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,24 @@ def isolated(stage: Stage, spec: Spec, limits: Limits) -> Iterator[Isolated]:
         yield compute
 
 
+@contextlib.contextmanager
+def several_isolated(stage: Stage, spec: Spec, limits: Limits, count: int) -> Iterator[Compute]:
+    """`count` of them behind one function, for as many threads: each call takes one that is free."""
+    free: SimpleQueue[Isolated] = SimpleQueue()
+    with contextlib.ExitStack() as stack:
+        for _ in range(count):
+            free.put(stack.enter_context(isolated(stage, spec, limits)))
+
+        def compute(unit: Unit, heavy: Mapping[str, Row]) -> Result:
+            mine = free.get()
+            try:
+                return mine(unit, heavy)
+            finally:
+                free.put(mine)
+
+        yield compute
+
+
 class _Process:
     """The process as its owner sees it: one question at a time, answered or ended."""
 
@@ -106,7 +128,7 @@ class _Process:
         self._popen = subprocess.Popen(
             [sys.executable, "-P", "-m", "pmcoa_build.engine.isolated", str(theirs.fileno())],
             stdin=subprocess.PIPE, pass_fds=[theirs.fileno()], process_group=0,
-            env={**os.environ, "PYTHONPATH": path, "PYTHONUTF8": str(sys.flags.utf8_mode)},
+            env={**_ONE_THREAD, **os.environ, "PYTHONPATH": path, "PYTHONUTF8": str(sys.flags.utf8_mode)},
         )
         theirs.close()
         self._pipe = ours

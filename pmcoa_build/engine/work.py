@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ import pyarrow as pa
 
 from pmcoa_build import reasons
 from pmcoa_build.engine import files
-from pmcoa_build.engine.compute import Compute
+from pmcoa_build.engine.compute import Compute, in_order
 from pmcoa_build.engine.plan import Due, fingerprint, unit_base
 from pmcoa_build.engine.read import UNITS, Content, Previous, read_columns, read_range
 from pmcoa_build.engine.stage import Finish, Row, Stage, Unit
@@ -170,7 +169,7 @@ def _work(
 ) -> Iterator[Done]:
     """Outcomes in the order of the units; network stages have several under way at once."""
     connections = block.spec.source.connections if block.stage.network else 1
-    for done in _ordered(lambda unit, print_: _one(block, unit, print_, compute), units, connections):
+    for done in in_order(lambda pair: _one(block, *pair, compute), units, connections):
         tick(len(done.unit.members))
         yield done
 
@@ -199,24 +198,6 @@ def _rows_before(block: _Block, previous: Previous, unit: Unit) -> list[Row]:
     job = block.job
     same = job.previous is not None and job.previous["inputs"]["schema"] == job.due.inputs["schema"]
     return previous.rows(unit.id, block.stage.schema) if same else []
-
-
-def _ordered(one: Callable[[Unit, bytes], Done], units: list[tuple[Unit, bytes]], at_once: int) -> Iterator[Done]:
-    if at_once <= 1:
-        yield from (one(unit, print_) for unit, print_ in units)
-        return
-    flying: deque[Future[Done]] = deque()
-    with ThreadPoolExecutor(at_once) as pool:
-        try:
-            for unit, print_ in units:
-                flying.append(pool.submit(one, unit, print_))
-                if len(flying) == at_once * 4:  # so far ahead of the one that is waited for, and no further
-                    yield flying.popleft().result()
-            while flying:
-                yield flying.popleft().result()
-        finally:
-            for future in flying:
-                future.cancel()
 
 
 def _due_again(entry: Row, retry: frozenset[str]) -> bool:

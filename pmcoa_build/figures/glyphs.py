@@ -26,8 +26,8 @@ _INNER = 24
 _DARK, _LIGHT = (60, 110, 160), (238, 205, 150)
 _MIN_HEIGHT = 5
 _MOST, _MOST_PARTS = 1500, 20_000
-"""Bounds for pages of noise: letters kept a level (the most isolated), and components looked at round them. Figures stay
-far below."""
+"""Bounds for pages of noise: letters kept a level (the most isolated), and components looked at round them. Figures
+stay far below."""
 _PAIRS = 1_000_000
 """Pairs of components looked at at once."""
 _BATCH = 64

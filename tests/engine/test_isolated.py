@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 
 from pmcoa_build import spec as specs
-from pmcoa_build.engine.isolated import Isolated, Limits, isolated
+from pmcoa_build.engine.compute import in_order
+from pmcoa_build.engine.isolated import Isolated, Limits, isolated, several_isolated
 from pmcoa_build.engine.stage import Loss, Result, Row, Stage, Unit
 from pmcoa_build.errors import RunFailed, UnitLost, UsageError
 from tests.engine.toy import FETCH, Toy
@@ -32,7 +33,7 @@ _turn = itertools.count(1)
 def _process(unit: Unit, content: Mapping[str, Row], resource: Any) -> Result:
     """Say who and where this is, or do what the unit's facts say."""
     facts, turn = unit.facts, next(_turn)
-    if turn == facts.get("dies on turn"):
+    if facts.get("dies on turn") in (turn, "any"):
         os._exit(1)
     if "wait" in facts:
         Path(facts["wait"]).read_bytes()
@@ -95,6 +96,13 @@ def test_a_unit_that_fails_is_lost(compute: Isolated, error: str, reason: str) -
 def test_an_error_of_the_whole_run_goes_up(compute: Isolated, error: str, kind: type[Exception]) -> None:
     with pytest.raises(kind, match=r"Enough\.|full"):
         compute(Unit("a", {"raise": error}), {})
+
+
+def test_several_share_the_units_and_lose_only_those_that_kill(spec: specs.Spec) -> None:
+    units = [Unit(f"PMC{n}.1", {"dies on turn": "any"} if n in (3, 4) else {}) for n in range(1, 9)]
+    with several_isolated(STAGE, spec, NO_LIMITS, 2) as compute:
+        results = list(in_order(lambda unit: compute(unit, {}), units, 2))
+    assert [sorted(result.lost) for result in results] == [[unit.id] if unit.facts else [] for unit in units]
 
 
 def test_what_setup_raises_goes_up(spec: specs.Spec) -> None:

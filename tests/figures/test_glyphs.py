@@ -4,18 +4,28 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+from hypothesis import given, strategies
 from PIL import Image, ImageDraw, ImageFont
 
 from pmcoa_build.figures.glyph_training import NONE, draw_patches, fonts_of
-from pmcoa_build.figures.glyphs import _MOST, CLASSES, SIDE, find_glyphs, read_patches
+from pmcoa_build.figures.glyphs import _MOST, CLASSES, SIDE, _components, find_glyphs, read_patches
 
 
 def fonts() -> list[Path]:
     import matplotlib
 
     return fonts_of([Path(matplotlib.get_data_path()) / "fonts" / "ttf"])
+
+
+@given(strategies.integers(1, 40), strategies.integers(1, 40), strategies.floats(0, 1), strategies.integers(0, 99))
+def test_components_are_those_that_opencv_measures(height: int, width: int, share: float, seed: int) -> None:
+    mask = np.random.default_rng(seed).random((height, width)) < share
+    stats = cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=8)[2][1:]
+    stats[:, 2:4] += stats[:, :2]
+    assert (_components(mask) == stats).all()
 
 
 def test_the_reader_reads_drawn_letters() -> None:

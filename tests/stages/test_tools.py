@@ -68,6 +68,17 @@ def test_separate_goes_on_after_a_figure_that_fails(tmp_path: Path, monkeypatch:
         {"id": "x", "error": "unexpected-error: ZeroDivisionError: division by zero"}]
 
 
+def test_separate_shares_many_figures_among_processes_and_answers_as_for_few(tmp_path: Path) -> None:
+    (tmp_path / "good.png").write_bytes(image(1, panels=2))
+    (tmp_path / "bad.jpg").write_bytes(b"<html>not found</html>")
+    rows = [{"id": str(n), "image": name} for n, name in enumerate(("good.png", "none", "good.png", "bad.jpg", "none"))]
+    parts = [_jsonl(tmp_path / f"{n}.jsonl", *part) for n, part in enumerate((rows, rows[:3], rows[3:]))]
+    for part in parts:
+        assert main(["separate", part, "--out", f"{part}.out"]) == 0
+    together, first, second = (_lines(Path(f"{part}.out")) for part in parts)
+    assert together == first + second and [line["id"] for line in together] == list("01234")
+
+
 def test_separate_draws_for_a_person(tmp_path: Path) -> None:
     (tmp_path / "figure.png").write_bytes(image(1, panels=2))
     assert main(["separate", str(tmp_path / "figure.png"), "--show", str(tmp_path / "shown")]) == 0
