@@ -36,11 +36,21 @@ def nms(boxes: Sequence[Sequence[float]], scores: Sequence[float], threshold: fl
 
     A box goes when its IoU with a kept one exceeds `threshold` (0 to 1).
     """
-    kept: list[int] = []
-    for index in sorted(range(len(boxes)), key=lambda i: (-scores[i], i)):
-        if all(iou(boxes[index], boxes[other]) <= threshold for other in kept):
-            kept.append(index)
+    table = np.asarray(boxes, float).reshape(-1, 4)
+    rest = np.array(sorted(range(len(boxes)), key=lambda i: (-scores[i], i)), int)
+    kept = []
+    while len(rest):
+        best, rest = rest[0], rest[1:]
+        kept.append(int(best))
+        rest = rest[_overlaps(table[best], table[rest]) <= threshold]
     return kept
+
+
+def _overlaps(box: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """IoU of a box (4,) with each of others (n, 4)."""
+    sides = np.maximum(np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2]), 0)
+    shared, areas = sides.prod(axis=1), np.maximum(others[:, 2:] - others[:, :2], 0).prod(axis=1)
+    return np.asarray(shared / np.maximum(area(box.tolist()) + areas - shared, shared + 1e-300))
 
 
 def shrink_to_ink(ink: np.ndarray, box: Box) -> Box | None:

@@ -142,15 +142,12 @@ def _several(marks: _Marks, label: str, upper: bool) -> tuple[np.ndarray, np.nda
 
 def _clear_left(page: Page, glyphs: Glyphs) -> np.ndarray:
     """-1 for a glyph on paper with ink left of it at its own height (a word, an axis; a bracket is nearer), else 0."""
-    out = np.zeros(len(glyphs))
-    for row, (x0, y0, x1, y1) in enumerate(glyphs.boxes.tolist()):
-        if glyphs.light[row]:
-            continue
-        h = y1 - y0
-        around = page.count((max(x0 - h // 3, 0), max(y0 - h // 3, 0), x1, y0)) > 0.5 * (x1 - x0 + h // 3) * (h // 3)
-        left = (max(x0 - 2 * h, 0), y0, max(x0 - (3 * h) // 4, 0), y1)
-        out[row] = 0.0 if around or page.count(left) == 0 else -1.0
-    return out
+    x0, y0, x1, y1 = glyphs.boxes.T
+    h = y1 - y0
+    near, upper = np.maximum(x0 - h // 3, 0), np.maximum(y0 - h // 3, 0)
+    around = page.counts(np.stack((near, upper, x1, y0), axis=1)) > 0.5 * (x1 - x0 + h // 3) * (h // 3)
+    left = page.counts(np.stack((np.maximum(x0 - 2 * h, 0), y0, np.maximum(x0 - (3 * h) // 4, 0), y1), axis=1))
+    return np.where(~glyphs.light & ~around & (left > 0), -1.0, 0.0)
 
 
 def _nodes(marks: _Marks, labels: Sequence[str], named: int, upper: bool) -> _Nodes:

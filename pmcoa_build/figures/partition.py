@@ -104,11 +104,9 @@ def _stray(search: _Search, part: Box, index: int) -> float:
 
 def _run_lengths(flags: np.ndarray) -> np.ndarray:
     """Length of the run of set flags that each position lies in; 0 where it is not set."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([0], flags.view(np.int8), [0])))).reshape(-1, 2)
-    out = np.zeros(len(flags))
-    for start, end in edges:
-        out[start:end] = end - start
-    return out
+    starts = np.concatenate(([0], np.flatnonzero(flags[1:] != flags[:-1]) + 1))
+    lengths = np.diff(np.concatenate((starts, [len(flags)])))
+    return np.repeat(np.where(flags[starts], lengths, 0.0), lengths)
 
 
 def _insets(sheet: _Sheet, anchors: Sequence[Box], ems: Sequence[float]) -> tuple[float, float]:
