@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from pmcoa_build.captions.align import PanelView, pair
+from pmcoa_build.captions.cues import kind_cues
 from pmcoa_build.captions.split import SplitCaption, split_caption
 from pmcoa_build.errors import PmcoaError, UnitLost, UsageError
 from pmcoa_build.figures.decode import decode_image
@@ -55,7 +56,7 @@ def separate_figure(line: Row, base: Path, spent: dict[str, float]) -> Row:
 def answer(name: str, rgb: np.ndarray, caption: str, detector: Detector, spent: dict[str, float]) -> Row:
     """The output line of one figure (uint8, H x W x 3)."""
     split = split_caption(caption)
-    found = detector.detect(rgb, labels=split.labels)
+    found = detector.detect(rgb, labels=split.labels, cues=kind_cues(split, caption))
     for part, seconds in found.seconds.items():
         spent[part] = spent.get(part, 0.0) + seconds
     height, width = rgb.shape[:2]
