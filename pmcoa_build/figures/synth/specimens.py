@@ -147,8 +147,8 @@ def hardware(rng: Rng, width: int, height: int) -> Image:
             cv2.fillConvexPoly(canvas, np.int32(corners), tone.tolist(), cv2.LINE_AA)
         cv2.line(
             canvas,
-            tuple(np.int32(corners[0]).tolist()),
-            tuple(np.int32(corners[1]).tolist()),
+            (int(corners[0][0]), int(corners[0][1])),
+            (int(corners[1][0]), int(corners[1][1])),
             np.clip(tone + 60, 0, 255).tolist(),
             1,
             cv2.LINE_AA,
