@@ -83,7 +83,7 @@ def _detector(spec: Spec) -> Iterator[Detector]:
 
 STEP = Stage(
     name="panels",
-    version=2,
+    version=3,
     scope="image",
     schema=schema.PANELS,
     key="panel_id",

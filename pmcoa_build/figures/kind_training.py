@@ -31,7 +31,7 @@ _INSTEAD = {
 """What the places of plots and micrographs are filled with, so that all kinds are learnt."""
 _LEAST = 20
 """Drawn panels with a shorter side (pixels) are passed over."""
-_BATCH, _HIDDEN, _NOISE = 128, 64, 0.15
+_BATCH, _HIDDEN, _NOISE = 128, 64, 0.3
 _FAR = 3.0
 """Numbers further from the mean than so many standard deviations are cut back: real panels hold stranger things."""
 

@@ -274,3 +274,26 @@ def spread_cells(rng: Rng, width: int, height: int) -> Image:
     )
     tint = np.asarray(pick(rng, ((1, 1, 1), (1, 1, 1), (1, 0.98, 0.9), (0.93, 0.98, 1))), np.float32)
     return data_bar(rng, grain(rng, to_image(picture[:, :, None] * tint), rng.uniform(2, 7)), 0)
+
+
+def metaphase(rng: Rng, width: int, height: int) -> Image:
+    """A spread of chromosomes: short bent rods and crosses in violet or grey on a pale ground, apart or in a heap."""
+    import cv2
+
+    side = min(width, height)
+    ground = np.asarray(pick(rng, ((238, 236, 242), (250, 250, 252), (225, 225, 228), (235, 238, 225))), np.float32)
+    dye = np.asarray(pick(rng, ((95, 60, 150), (60, 45, 120), (40, 40, 45), (130, 60, 140))), np.float32)
+    mask = np.zeros((height, width), np.uint8)
+    thick = max(2, round(side * rng.uniform(0.012, 0.035)))
+    for _ in range(int(rng.integers(16, 70))):
+        at = rng.normal(0.5, 0.19, 2) * (width, height)
+        turn = rng.uniform(0, 6.28) + np.cumsum(rng.normal(0, 0.35, 5))
+        path = at + np.cumsum(np.stack([np.cos(turn), np.sin(turn)], axis=1), axis=0) * thick * rng.uniform(0.4, 1.1)
+        pair = thick * rng.uniform(0.5, 1)
+        for off in (0, pair):
+            shifted = np.round(path + np.array((off, off / 2))).astype(np.int32)
+            cv2.polylines(mask, [shifted], False, 255, thick, cv2.LINE_AA)
+    cover = cv2.GaussianBlur(mask.astype(np.float32) / 255, (0, 0), rng.uniform(0.6, 1.6))
+    cover = (cover * (0.8 + 0.12 * clouds(rng, width, height, thick * 2)))[:, :, None]
+    uneven = 3 * clouds(rng, width, height, side / 3)[:, :, None]
+    return grain(rng, ground + uneven + cover * (dye - ground), rng.uniform(1, 4))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from pmcoa_build.figures.synth import scans
@@ -9,6 +11,7 @@ from pmcoa_build.figures.synth.imagery import Field, Image, Rng, ellipse, grid, 
 from pmcoa_build.figures.synth.texture import borders, clouds, false_colour, grain, step, territories
 
 _SLICES = (scans.head, scans.head, scans.trunk, scans.trunk, scans.profile, scans.film)
+Draw = Callable[[Rng, int, int], Image]
 _VIVID = np.array(
     (
         (220, 40, 40),
@@ -37,11 +40,21 @@ def _body(image: Image) -> Field:
     return step(solid - 28, 12)
 
 
+def _near(rng: Rng, draw: Draw, width: int, height: int) -> Image:
+    """A slice, or the middle of a larger one, as those that only show the organ."""
+    if rng.random() < 0.5:
+        return draw(rng, width, height)
+    share = rng.uniform(0.15, 0.6)
+    more, higher = round(width * share), round(height * share)
+    whole = draw(rng, width + more, height + higher)
+    return np.ascontiguousarray(whole[higher // 2 :][:height, more // 2 :][:, :width])
+
+
 def segmented(rng: Rng, width: int, height: int) -> Image:
     """A slice with its parts in flat colours, all over or here and there, opaque or clear, or only outlined."""
     import cv2
 
-    image = pick(rng, _SLICES)(rng, width, height)
+    image = _near(rng, pick(rng, _SLICES), width, height)
     side = min(width, height)
     labels, _ = territories(rng, width, height, int(np.exp(rng.uniform(np.log(4), np.log(70)))))
     if rng.random() < 0.6:  # by tissue: levels of the slice itself
@@ -58,7 +71,7 @@ def segmented(rng: Rng, width: int, height: int) -> Image:
 
 def mapped(rng: Rng, width: int, height: int) -> Image:
     """A statistical, perfusion or uptake map in false colours: all over the body, or its hottest parts on grey."""
-    image = pick(rng, _SLICES[:4])(rng, width, height)
+    image = _near(rng, pick(rng, _SLICES[:4]), width, height)
     heat = clouds(rng, width, height, min(width, height) / rng.uniform(2, 9), 3) * 0.25 + image[
         :, :, 0
     ] / 255 * rng.uniform(0, 0.6)
@@ -88,7 +101,11 @@ def tinted(rng: Rng, width: int, height: int) -> Image:
             ((25, 30, 45), (200, 215, 240)),
         ),
     )
-    return grain(rng, np.asarray(dark, np.float32) * (1 - level) + np.asarray(pale, np.float32) * level, 3)
+    film = grain(rng, np.asarray(dark, np.float32) * (1 - level) + np.asarray(pale, np.float32) * level, 3)
+    if rng.random() < 0.3:  # on its box of white light
+        rim = max(2, round(min(width, height) * rng.uniform(0.02, 0.1)))
+        film[:rim], film[-rim:], film[:, :rim], film[:, -rim:] = (rng.integers(225, 256),) * 4
+    return film
 
 
 def retina_vessels(rng: Rng, width: int, height: int) -> Image:
