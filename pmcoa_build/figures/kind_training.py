@@ -78,8 +78,8 @@ class _Rarer:
     bank: Bank
     instead: dict[str, str]
 
-    def take(self, rng: Rng, kind: str | None, aspect: float) -> tuple[Image, str]:
-        return self.bank.take(rng, self.instead.get(kind or "", kind), aspect)
+    def take(self, rng: Rng, kind: str | None, aspect: float, *, whole: bool = False) -> tuple[Image, str]:
+        return self.bank.take(rng, self.instead.get(kind or "", kind), aspect, whole=whole)
 
 
 def draw_panels(bank: Bank, seed: int) -> Iterator[tuple[Image, str]]:
