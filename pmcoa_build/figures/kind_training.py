@@ -87,7 +87,7 @@ def draw_panels(bank: Bank, seed: int) -> Iterator[tuple[Image, str]]:
     for figure in count():
         rng = rng_of(seed, "kinds", figure)
         instead = {kind: str(rng.choice(list(rest), p=list(rest.values()))) for kind, rest in _INSTEAD.items()}
-        drawn = draw_figure(rng, _Rarer(bank, instead))  # type: ignore[arg-type]  # take is all that is asked of it
+        drawn = draw_figure(rng, _Rarer(bank, instead))
         for panel in drawn.panels:
             x0, y0, x1, y1 = panel.box
             if min(x1 - x0, y1 - y0) >= _LEAST:

@@ -72,10 +72,9 @@ def segmented(rng: Rng, width: int, height: int) -> Image:
 def mapped(rng: Rng, width: int, height: int) -> Image:
     """A statistical, perfusion or uptake map in false colours: all over the body, or its hottest parts on grey."""
     image = _near(rng, pick(rng, _SLICES[:4]), width, height)
-    heat = clouds(rng, width, height, min(width, height) / rng.uniform(2, 9), 3) * 0.25 + image[
-        :, :, 0
-    ] / 255 * rng.uniform(0, 0.6)
-    heat = np.clip(heat + rng.uniform(0, 0.5), 0, 1)
+    heat = 0.25 * clouds(rng, width, height, min(width, height) / rng.uniform(2, 9), 3)
+    heat = heat + image[:, :, 0] / 255 * rng.uniform(0, 0.6)
+    heat = np.clip(heat + rng.uniform(0, 0.5), 0, 1).astype(np.float32)
     body = _body(image)
     if rng.random() < 0.5:
         body = body * step(heat - rng.uniform(0.3, 0.75), 0.05)
