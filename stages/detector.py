@@ -1,7 +1,7 @@
 """`detector`: draws figures, trains the panel detector on them, and writes its weights with their card.
 
-Everything lies in one folder: bank/, images/ and labels/ (drawn), run/ (ultralytics' checkpoints), then panels.onnx,
-panels.pt and panels.md. Interrupted at any point, the same command goes on.
+Everything lies in one folder: bank/, images/ and labels/ (drawn), run/ (ultralytics' checkpoints), then kinds.onnx with
+its card kinds.md, and panels.onnx, panels.pt and panels.md. Interrupted at any point, the same command goes on.
 """
 
 from __future__ import annotations
@@ -33,9 +33,21 @@ def detector(options: argparse.Namespace) -> int:
     sha256 = draw_data(folder, figures=options.figures, pictures=options.pictures, side=options.side,
                        seed=options.seed, say=_say)
     _say(f"data drawn, SHA-256 {sha256}")
+    _train_kinds(folder, plan)
     trained = fit(folder, folder / "run", epochs=options.epochs, side=options.side, seed=options.seed, say=_say)
     _finish(folder, trained, plan, sha256)
     return 0
+
+
+def _train_kinds(folder: Path, plan: dict[str, Any]) -> None:
+    """The network that tells kinds: as many panels as figures, of the same pictures; minutes."""
+    from pmcoa_build.figures.kind_training import train
+
+    onnx = folder / "kinds.onnx"
+    if onnx.with_suffix(".md").exists():
+        return
+    found = train(folder / "bank", onnx, panels=plan["figures"], seed=plan["seed"])
+    _say("kinds of drawn panels: " + ", ".join(f"{name} {value:.3f}" for name, value in found.items()))
 
 
 def _finish(folder: Path, trained: Path, plan: dict[str, Any], sha256: str) -> None:

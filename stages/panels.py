@@ -1,6 +1,6 @@
 """Stage 6, panels: find the panels of every image, read their labels, cut them out.
 
-The caption is read first: which labels it names tells the detector what to look for.
+The caption is read first: which labels it names tells the detector what to look for, and its words what is shown.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
 from pmcoa_build import ids, schema
+from pmcoa_build.captions.cues import kind_cues
 from pmcoa_build.captions.split import split_caption
 from pmcoa_build.engine.stage import Input, Result, Row, Stage, Tables, Unit
 from pmcoa_build.errors import UnitLost
@@ -21,25 +22,30 @@ from pmcoa_build.spec import Spec
 
 
 def units(tables: Tables, spec: Spec, block: str) -> list[Unit]:
-    """One unit an image; of the caption only the labels count, so that other edits to it cost nothing."""
-    captions = {row["figure_id"]: row["caption"] for row in tables["figures"].to_pylist()}
+    """One unit an image; of the caption only labels and cues count, so that other edits to it cost nothing."""
+    heard = {row["figure_id"]: _heard(row["caption"]) for row in tables["figures"].to_pylist()}
     shared = {"min_side": spec.panels.min_side, "kinds": spec.panels.kinds, "max_side": spec.panels.max_side,
               "quality": spec.panels.quality}
     return [
         Unit(
             row["image_id"],
-            {"figure_id": row["figure_id"], "md5": row["md5"],
-             "labels": list(split_caption(captions[row["figure_id"]]).labels), **shared},
+            {"figure_id": row["figure_id"], "md5": row["md5"], **heard[row["figure_id"]], **shared},
             content={"media": row["image_id"]},
         )
         for row in tables["media"].to_pylist()
     ]
 
 
+def _heard(caption: str) -> Row:
+    """What the detector hears of a caption."""
+    split = split_caption(caption)
+    return {"labels": list(split.labels), "cues": kind_cues(split, caption)}
+
+
 def process(unit: Unit, content: Mapping[str, Row], detector: Detector) -> Result:
     """The panels of one image, in reading order."""
     rgb = decode_image(content["media"]["image"]["bytes"]).rgb
-    found = detector.detect(rgb, labels=unit.facts["labels"]).panels
+    found = detector.detect(rgb, labels=unit.facts["labels"], cues=unit.facts["cues"]).panels
     rows: list[Row] = []
     dropped = Counter[str]()
     for panel in found:
@@ -77,7 +83,7 @@ def _detector(spec: Spec) -> Iterator[Detector]:
 
 STEP = Stage(
     name="panels",
-    version=2,
+    version=3,
     scope="image",
     schema=schema.PANELS,
     key="panel_id",

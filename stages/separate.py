@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from pmcoa_build.captions.align import PanelView, pair
+from pmcoa_build.captions.cues import kind_cues
 from pmcoa_build.captions.split import SplitCaption, split_caption
 from pmcoa_build.engine.compute import Compute, compute_here, in_order, lost
 from pmcoa_build.engine.isolated import Limits, several_isolated
@@ -97,7 +98,8 @@ _STAGE = Stage("separate", 1, "figure", pa.schema([]), "id", (), (), lambda tabl
 
 def answer(name: str, rgb: np.ndarray, caption: str, detector: Detector, spent: Spent) -> Row:
     """The output line of one figure (uint8, H x W x 3)."""
-    found = detector.detect(rgb, labels=split_caption(caption).labels)
+    split = split_caption(caption)
+    found = detector.detect(rgb, labels=split.labels, cues=kind_cues(split, caption))
     for part, seconds in found.seconds.items():
         spent[part] = spent.get(part, 0.0) + seconds
     return output_line(name, rgb.shape, caption, found)

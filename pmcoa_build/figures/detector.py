@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from pmcoa_build.figures.answers import separate
 from pmcoa_build.figures.boxes import Box, iou, reading_order
 from pmcoa_build.figures.glyphs import WEIGHTS, find_glyphs
 from pmcoa_build.figures.kinds import WEIGHTS as KIND_WEIGHTS
-from pmcoa_build.figures.kinds import load_kinds
+from pmcoa_build.figures.kinds import Cues, decide, load_kinds
 from pmcoa_build.figures.network import Candidate, load_network
 from pmcoa_build.figures.zero_shot import seal_of
 
@@ -93,8 +94,11 @@ class Detector:
         self.fingerprint = fingerprint(self.weights, self.confidence, self.kind_model)
         self.name = f"{_path(self.weights).stem}+letters+gutters-{VERSION}"
 
-    def detect(self, rgb: np.ndarray, *, labels: Sequence[str] = ()) -> Separation:
+    def detect(self, rgb: np.ndarray, *, labels: Sequence[str] = (),
+               cues: Mapping[str, Cues] = MappingProxyType({})) -> Separation:
         """Separate a figure (uint8, H x W x 3). `labels`: those that the caption names, in order; () = not known.
+
+        `cues`: what the caption says of the kinds of panels, by label; "" = of panels that show none of these labels.
 
         A figure in which nothing is found is one panel with a score of at most 0.5.
         """
@@ -109,7 +113,8 @@ class Detector:
         answer = separate(page, glyphs, labels, proposals)
         clock.tick("boxes")
         boxes = [_scaled(f.box, scale, rgb) for f in answer.panels]
-        kinds = self._classify([rgb[y0:y1, x0:x1] for x0, y0, x1, y1 in boxes])
+        said = [cues.get(f.label or "", cues.get("", {})) for f in answer.panels]
+        kinds = decide(self._classify([rgb[y0:y1, x0:x1] for x0, y0, x1, y1 in boxes]), said)
         panels = [Panel(box, f.score, f.label, f.label_score, *kind, answer.source)
                   for box, f, kind in zip(boxes, answer.panels, kinds, strict=True)]
         clock.tick("kinds")

@@ -6,8 +6,10 @@ roughly along the true boxes and worn by what happens to pictures on the way to 
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +21,17 @@ from pmcoa_build.figures.synth.bank import Bank
 from pmcoa_build.figures.synth.figure import draw_figure
 from pmcoa_build.figures.synth.imagery import Image, Rng, rng_of
 
-GENERATOR = 1
+GENERATOR = 2
 """Version of how panels are cut and worn here and measured; drawn figures have their own."""
 
+_INSTEAD = {
+    "plot": {"plot": 0.35, "diagram": 0.25, "table": 0.2, "render": 0.2},
+    "microscopy": {"microscopy": 0.4, "photo": 0.25, "radiology": 0.2, "render": 0.15},
+}
+"""What the places of plots and micrographs are filled with, so that all kinds are learnt."""
 _LEAST = 20
 """Drawn panels with a shorter side (pixels) are passed over."""
-_BATCH, _HIDDEN, _NOISE = 128, 64, 0.15
+_BATCH, _HIDDEN, _NOISE = 128, 64, 0.3
 _FAR = 3.0
 """Numbers further from the mean than so many standard deviations are cut back: real panels hold stranger things."""
 
@@ -64,31 +71,41 @@ def worn(rng: Rng, rgb: Image, kind: str) -> Image:
     return rgb
 
 
-def draw_numbers(bank: Bank, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """(numbers float32 (count, n), kinds int64 (count,)) of the panels of drawn figures, no kind above a fifth."""
-    numbers: list[np.ndarray] = []
-    kinds: list[int] = []
-    seen: Counter[str] = Counter()
-    figure = 0
-    while len(numbers) < count:
+@dataclass(frozen=True)
+class _Rarer:
+    """A bank that gives other kinds in place of the two that papers print most, the same for all of a figure."""
+
+    bank: Bank
+    instead: dict[str, str]
+
+    def take(self, rng: Rng, kind: str | None, aspect: float, *, whole: bool = False) -> tuple[Image, str]:
+        return self.bank.take(rng, self.instead.get(kind or "", kind), aspect, whole=whole)
+
+
+def draw_panels(bank: Bank, seed: int) -> Iterator[tuple[Image, str]]:
+    """Worn panel crops (uint8, H x W x 3) of drawn figures with their kinds, without end."""
+    for figure in count():
         rng = rng_of(seed, "kinds", figure)
-        figure += 1
-        drawn = draw_figure(rng, bank)
+        instead = {kind: str(rng.choice(list(rest), p=list(rest.values()))) for kind, rest in _INSTEAD.items()}
+        drawn = draw_figure(rng, _Rarer(bank, instead))
         for panel in drawn.panels:
             x0, y0, x1, y1 = panel.box
-            if min(x1 - x0, y1 - y0) >= _LEAST and seen[panel.kind] < count / 5:
-                seen[panel.kind] += 1
-                numbers.append(measure(worn(rng, drawn.image[y0:y1, x0:x1], panel.kind)))
-                kinds.append(KINDS.index(panel.kind))
-    return np.stack(numbers[:count]), np.array(kinds[:count], np.int64)
+            if min(x1 - x0, y1 - y0) >= _LEAST:
+                yield worn(rng, drawn.image[y0:y1, x0:x1], panel.kind), panel.kind
+
+
+def draw_numbers(bank: Bank, panels: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """(numbers float32 (panels, n), kinds int64 (panels,)) of so many drawn panels."""
+    found = [(measure(rgb), KINDS.index(kind)) for rgb, kind in islice(draw_panels(bank, seed), panels)]
+    return np.stack([numbers for numbers, _ in found]), np.array([kind for _, kind in found], np.int64)
 
 
 def _weights(kinds: np.ndarray) -> np.ndarray:
-    """How often each row is drawn: both sides equally often, the kinds of a side by the root of their number."""
+    """How often each row is drawn: both sides equally often, and so the kinds of a side."""
     numbers = np.bincount(kinds, minlength=len(KINDS))
-    weights = np.maximum(numbers, 1) ** -0.5
+    weights = np.zeros(len(KINDS))
     for side in (slice(0, len(IMAGES)), slice(len(IMAGES), None)):
-        weights[side] /= (weights * numbers)[side].sum() or 1
+        weights[side] = 1 / np.maximum(numbers[side], 1) / max(int((numbers[side] > 0).sum()), 1)
     return np.asarray(weights[kinds])
 
 
@@ -132,21 +149,42 @@ def _whole(head: Any, mean: Any, spread: Any) -> Any:
     return Whole()
 
 
-def train(banks: Path, out: Path, *, count: int = 6000, epochs: int = 25, seed: int = 0) -> dict[str, float]:
-    """Draw `count` panels from the bank `banks`/train, train, write the ONNX file `out`.
+def train(banks: Path, out: Path, *, panels: int = 5600, epochs: int = 25, seed: int = 0) -> dict[str, float]:
+    """Draw `panels` panels from the bank `banks`/train, train, write the ONNX file `out` and its card beside it.
 
     Returns scores on an eighth as many panels from the bank `banks`/test. Same seed, banks and library versions give
     the same weights. Minutes on one CPU core, nearly all of it drawing.
     """
     import torch
 
-    model = fit(*draw_numbers(Bank(banks / "train"), count, seed), epochs=epochs, seed=seed)
-    numbers, kinds = draw_numbers(Bank(banks / "test"), max(count // 8, 1), seed + 1)
+    model = fit(*draw_numbers(Bank(banks / "train"), panels, seed), epochs=epochs, seed=seed)
+    numbers, kinds = draw_numbers(Bank(banks / "test"), max(panels // 8, 1), seed + 1)
     with torch.no_grad():
         answers = decide(model(torch.from_numpy(numbers)).numpy())
     torch.onnx.export(model, (torch.zeros(1, numbers.shape[1]),), str(out), input_names=["numbers"],
                       output_names=["chances"], dynamic_axes={"numbers": {0: "n"}, "chances": {0: "n"}}, dynamo=False)
-    return scores([kind for kind, _ in answers], [KINDS[kind] for kind in kinds])
+    found = scores([kind for kind, _ in answers], [KINDS[kind] for kind in kinds])
+    out.with_suffix(".md").write_text(_card(numbers.shape[1], panels, epochs, seed, found), "utf-8")
+    return found
+
+
+def _card(numbers: int, panels: int, epochs: int, seed: int, found: dict[str, float]) -> str:
+    """The card of the weights, as Markdown."""
+    rows = {
+        "task": f"{numbers} numbers of a panel crop (`figures/measures.py`) → probabilities of {', '.join(KINDS)}",
+        "network": f"numbers scaled to mean and spread, cut at {_FAR:.0f} deviations; one hidden layer of {_HIDDEN}",
+        "data": f"{panels:,} panels of figures drawn by `figures/kind_training.py`, generator {GENERATOR}, seed "
+                f"{seed}, from the panel detector's bank of drawn contents; no picture of a paper",
+        "training": f"AdamW, one-cycle, {epochs} epochs, batch {_BATCH}, noise {_NOISE}, both sides and the kinds of a "
+                    f"side equally often; torch {version('torch')}",
+        "drawn panels, fresh ones": f"mean recall of sides {found['sides']:.3f}, of kinds {found['kinds']:.3f}",
+        "real panels": "see `bench/kinds.py`",
+        "limits": "what the generator does not draw; the caption's words (`captions/cues.py`) come on top",
+        "licence": "AGPL-3.0-or-later, as the project",
+    }
+    lines = [f"| {name} | {value} |" for name, value in rows.items()]
+    return ("# kinds: tells what a panel shows\n\n| | |\n|---|---|\n" + "\n".join(lines)
+            + "\n\nMade by `make detector`.\n")
 
 
 def scores(answers: list[str], truth: list[str]) -> dict[str, float]:

@@ -51,7 +51,7 @@ def seal_of(name: str) -> bytes:
 
 
 def load_zero_shot(name: str) -> Classifier:
-    """A function from crops (uint8, H x W x 3) to (kind, probability) each.
+    """A function from crops (uint8, H x W x 3) to the probability of each of KINDS.
 
     `name`: a folder with an open_clip model, `hf-hub:OWNER/NAME`, or `ARCHITECTURE/PRETRAINED` as open_clip lists
     them. Raises UsageError without open_clip, or where the model cannot be had.
@@ -91,14 +91,13 @@ def _classifier(model: Any, preprocess: Any, tokenizer: Any) -> Classifier:
         wanted = torch.nn.functional.normalize(torch.stack(texts), dim=1)
         scale = model.logit_scale.exp()
 
-    def classify(crops: Sequence[np.ndarray]) -> list[tuple[str, float]]:
-        out: list[tuple[str, float]] = []
+    def classify(crops: Sequence[np.ndarray]) -> np.ndarray:
+        out = [np.zeros((0, len(KINDS)), np.float32)]
         for start in range(0, len(crops), _BATCH):
             pixels = torch.stack([preprocess(Image.fromarray(rgb)) for rgb in crops[start : start + _BATCH]])
             with torch.no_grad():
                 seen = model.encode_image(pixels.to(device), normalize=True)
-                chances = (scale * seen @ wanted.T).softmax(1).cpu().numpy()
-            out += [(KINDS[int(row.argmax())], float(row.max())) for row in chances]
-        return out
+                out.append((scale * seen @ wanted.T).softmax(1).cpu().numpy())
+        return np.concatenate(out)
 
     return classify

@@ -88,6 +88,13 @@ def test_letters_are_found_without_a_caption() -> None:
     check(DETECTOR.detect(rgb).panels, boxes, "ABCD")
 
 
+def test_each_panel_hears_the_words_of_its_own_label() -> None:
+    rgb, _ = grid(1, 3, kind="plot", labels="ABC", where="above")
+    cues = {"A": {"diagram": 20.0}, "B": {"table": 20.0}, "": {"render": 20.0}}
+    found = DETECTOR.detect(rgb, labels=list("ABC"), cues=cues).panels
+    assert [p.kind for p in found] == ["diagram", "table", "render"]
+
+
 def test_labels_come_back_as_the_caption_writes_them() -> None:
     rgb, _ = grid(1, 3, kind="plot", labels="abc", where="above")
     assert [p.label for p in DETECTOR.detect(rgb, labels=["A", "B", "C"]).panels] == ["A", "B", "C"]

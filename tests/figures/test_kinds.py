@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from pmcoa_build.figures.kinds import DRAWINGS, IMAGES, KINDS, classify_kinds, decide, load_kinds
+from pmcoa_build.figures.kinds import DRAWINGS, IMAGES, KINDS, decide, load_kinds, see_kinds
 
 
 def micrograph(dark: bool) -> np.ndarray:
@@ -15,6 +15,10 @@ def micrograph(dark: bool) -> np.ndarray:
     coarse = rng.integers(low, high, (50, 60, 3)).astype(np.uint8)
     page = np.asarray(Image.fromarray(coarse).resize((360, 300), Image.Resampling.BICUBIC)).astype(float)
     return np.clip(page + rng.normal(0, 6, page.shape), 0, 255).astype(np.uint8)
+
+
+def kinds_of(crops: list[np.ndarray]) -> list[tuple[str, float]]:
+    return decide(see_kinds(crops))
 
 
 def drawing(fill: str | None) -> np.ndarray:
@@ -29,28 +33,43 @@ def drawing(fill: str | None) -> np.ndarray:
 
 @pytest.mark.parametrize("dark", [True, False])
 def test_pictures_are_images(dark: bool) -> None:
-    assert classify_kinds([micrograph(dark)])[0][0] in IMAGES
+    assert kinds_of([micrograph(dark)])[0][0] in IMAGES
 
 
 @pytest.mark.parametrize("fill", [None, "#d04040", "#888888"])
 def test_bars_and_boxes_are_drawings(fill: str | None) -> None:
-    assert classify_kinds([drawing(fill)])[0][0] in DRAWINGS
+    assert kinds_of([drawing(fill)])[0][0] in DRAWINGS
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 500), (500, 2), (1200, 900)])
 def test_any_size_gets_a_kind(shape: tuple[int, int]) -> None:
-    kind, score = classify_kinds([np.full((*shape, 3), 200, np.uint8)])[0]
+    kind, score = kinds_of([np.full((*shape, 3), 200, np.uint8)])[0]
     assert kind in KINDS
     assert 0 < score <= 1
 
 
 def test_panels_are_read_one_by_one() -> None:
     crops = [micrograph(dark=True), drawing(None), micrograph(dark=False)]
-    together = load_kinds("")(crops)
-    assert [kind for kind, _ in together] == [classify_kinds([crop])[0][0] for crop in crops]
-    assert classify_kinds([]) == []
+    together = decide(load_kinds("")(crops))
+    assert [kind for kind, _ in together] == [kinds_of([crop])[0][0] for crop in crops]
+    assert kinds_of([]) == []
 
 
 def test_the_side_is_decided_before_the_kind() -> None:
     chances = np.array([[0.2, 0.2, 0.2, 0, 0, 0.4, 0, 0], [0, 0, 0, 0.38, 0, 0.1, 0.22, 0.3]])
     assert decide(chances) == [("photo", 0.2), ("table", 0.3)]
+
+
+def test_words_are_added_to_what_is_seen() -> None:
+    seen = np.array([[0.1, 0.3, 0.6, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0.7, 0.3, 0]])
+    assert [kind for kind, _ in decide(seen, [{}, {}])] == ["radiology", "plot"]
+    assert [chance for _, chance in decide(seen, [{}, {}])] == pytest.approx([0.6, 0.7], abs=1e-3)
+    told = decide(seen, [{"microscopy": 2.0}, {"plot": 2.0}])
+    assert [kind for kind, _ in told] == ["microscopy", "plot"]
+    assert told[1][1] > 0.9
+    assert decide(seen, [{"plot": 4.0}, {"table": 1.0}])[0][0] == "radiology"
+
+
+def test_words_tell_what_no_picture_could() -> None:
+    certain = np.eye(8)[[0, 5]]
+    assert [kind for kind, _ in decide(certain, [{"blot": 40.0}, {"blot": 40.0}])] == ["blot", "blot"]

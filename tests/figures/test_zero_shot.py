@@ -13,7 +13,7 @@ import torch
 
 from pmcoa_build.errors import UsageError
 from pmcoa_build.figures import zero_shot
-from pmcoa_build.figures.kinds import KINDS, load_kinds
+from pmcoa_build.figures.kinds import KINDS, decide, load_kinds
 from pmcoa_build.figures.zero_shot import PROMPTS, load_zero_shot, seal_of
 
 
@@ -62,13 +62,13 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str | None]]:
 
 def test_every_crop_gets_the_kind_its_picture_is_nearest_to(asked: list[tuple[str, str | None]]) -> None:
     crops = [np.full((5 + n, 7, 3), n % len(KINDS), np.uint8) for n in range(40)]
-    answers = load_kinds("hf-hub:someone/model")(crops)
+    answers = decide(load_kinds("hf-hub:someone/model")(crops))
     assert [kind for kind, _ in answers] == [KINDS[n % len(KINDS)] for n in range(40)]
     assert all(0.5 < chance <= 1 for _, chance in answers)
 
 
 def test_no_crops(asked: list[tuple[str, str | None]]) -> None:
-    assert load_zero_shot("hf-hub:someone/model")([]) == []
+    assert load_zero_shot("hf-hub:someone/model")([]).shape == (0, len(KINDS))
 
 
 @pytest.mark.parametrize("name, expected", [

@@ -32,7 +32,7 @@ class StubDetector:
     def __init__(self, *_: object) -> None:
         pass
 
-    def detect(self, rgb: np.ndarray, *, labels: Sequence[str] = ()) -> Separation:
+    def detect(self, rgb: np.ndarray, *, labels: Sequence[str] = (), cues: object = None) -> Separation:
         height, width = rgb.shape[:2]
         count = max(1, len(labels))
         panels = [

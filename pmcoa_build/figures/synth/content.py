@@ -10,16 +10,20 @@ from pmcoa_build.figures.synth import (
     cells,
     comparisons,
     diagrams,
+    electron,
     electrophoresis,
     fields,
     molecules,
     montages,
+    overlays,
     photos,
     relations,
     renders,
     samples,
     scans,
     signals,
+    slices,
+    specimens,
     tables,
     tissue,
 )
@@ -100,9 +104,11 @@ _SEVERAL: tuple[Plot, ...] = (comparisons.bars, comparisons.boxes, comparisons.s
                               relations.lines,
                               relations.scatter, relations.survival, fields.cytometry, fields.cytometry_histogram,
                               signals.spectrum, signals.transient)
-_SLICES: tuple[Draw, ...] = (scans.head, scans.trunk, scans.profile, scans.sonogram, scans.vessels, scans.skeleton)
+_SLICES: tuple[Draw, ...] = (scans.head, scans.trunk, scans.profile, scans.sonogram, scans.vessels, scans.skeleton,
+                             slices.weighted, slices.skull_base, overlays.segmented, overlays.mapped)
 _SECTIONS: tuple[Draw, ...] = (tissue.haematoxylin_eosin, tissue.immunohistochemistry, tissue.special_stain)
-_CULTURES: tuple[Draw, ...] = (cells.culture, cells.violet_culture, tissue.smear, cells.transmission, cells.scanning)
+_CULTURES: tuple[Draw, ...] = (cells.culture, cells.violet_culture, tissue.smear, cells.transmission, cells.scanning,
+                               electron.particles, electron.ultrastructure, electron.spread_cells)
 
 _DRAWN: tuple[Painter, ...] = (
     *_plots(_SINGLE), *_plots(((comparisons.radar, 0.7),), "polar"), *_plots(((fields.surface, 1.5),), "3d"),
@@ -115,23 +121,29 @@ _DRAWN: tuple[Painter, ...] = (
             (tissue.special_stain, 3),
             (tissue.smear, 0.7), (cells.fluorescence, 6), (cells.culture, 1.5), (cells.violet_culture, 1),
             (cells.transmission, 2.5),
-            (cells.scanning, 1.5), (cells.calcium_map, 0.7)),
+            (cells.scanning, 1.5), (cells.calcium_map, 0.7), (electron.particles, 3), (electron.surface, 1.5),
+            (electron.fibres, 1.5), (electron.ultrastructure, 4), (electron.nanoparticles, 2.5),
+            (electron.force_map, 1), (electron.metal, 1), (electron.spread_cells, 3),
+            (electron.metaphase, 1)),
     Painter("channels", "microscopy", montages.channels, (0.5, 3.0), 6),
     Painter("sections", "microscopy", montages.montage(_SECTIONS, dark=False), (0.5, 3.0), 2.5),
     Painter("cultures", "microscopy", montages.montage(_CULTURES, dark=False), (0.5, 3.0), 1.5),
     *_sorts("radiology", _ANY, (scans.head, 4), (scans.trunk, 4), (scans.profile, 2), (scans.sonogram, 2.5),
             (scans.vessels, 1.5),
-            (scans.film, 2.5)),
+            (scans.film, 2.5), (overlays.segmented, 3), (overlays.mapped, 2), (overlays.tinted, 1.5),
+            (overlays.retina_vessels, 0.7), (slices.skull_base, 3), (slices.weighted, 4), (slices.chest, 3)),
     *_sorts("radiology", _WIDE, (scans.retina_layers, 1)), *_sorts("radiology", _TALL, (scans.skeleton, 1)),
     Painter("slices", "radiology", montages.montage(_SLICES, dark=True), (0.5, 3.0), 3),
     *_sorts("photo", _ANY, (photos.organs, 2), (photos.wells, 2), (photos.dish, 1), (photos.plants, 1),
             (photos.skin, 1.5),
-            (photos.animal, 1), (photos.apparatus, 1)),
+            (photos.animal, 1), (photos.apparatus, 1), (specimens.insect, 2), (specimens.blossom, 2),
+            (specimens.hardware, 2), (specimens.outdoors, 1)),
+    Painter("wells-named", "photo", montages.montage((specimens.well,), dark=True), (0.7, 2.0), 3),
     Painter("photo-grid", "photo", montages.montage((photos.skin, photos.organs, photos.dish), dark=True), (0.5, 3.0),
             1),
     *_sorts("blot", (0.5, 2.5), (electrophoresis.western, 8), (electrophoresis.whole_membrane, 2),
             (electrophoresis.dark_gel, 1.5),
-            (electrophoresis.dot_blot, 0.7)),
+            (electrophoresis.dot_blot, 0.7), (electrophoresis.tinted_gel, 4)),
     *_sorts("diagram", (0.6, 2.5), (diagrams.flow_chart, 3), (diagrams.pathway, 2.5), (diagrams.network, 1.5),
             (diagrams.timeline, 1),
             (diagrams.schematic, 3.5), (diagrams.region_map, 0.8), (molecules.gene_map, 1.5), (molecules.domains, 1),
@@ -140,7 +152,8 @@ _DRAWN: tuple[Painter, ...] = (
     *_sorts("diagram", (0.8, 1.3), (diagrams.venn, 1.2), (molecules.plasmid, 0.7)),
     *_sorts("table", (0.6, 3.0), (tables.table, 4), (tables.lists, 0.8)),
     *_sorts("render", (0.6, 1.8), (renders.ribbon, 2), (renders.spheres, 1), (renders.sticks, 1), (renders.mesh, 2),
-            (renders.neurons, 1), (renders.simulation, 0.7)),
+            (renders.neurons, 1), (renders.simulation, 0.7),
+            (renders.bundles, 1.5)),
 )
 
 

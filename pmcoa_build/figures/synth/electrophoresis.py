@@ -10,6 +10,10 @@ from pmcoa_build.figures.synth.text import extent, write
 from pmcoa_build.figures.synth.texture import clouds, grain
 
 _WEIGHTS = ("250", "150", "130", "100", "75", "70", "55", "50", "37", "35", "25", "20", "15", "10")
+_STAINS = (((225, 235, 250), (40, 60, 150)), ((205, 220, 245), (70, 90, 190)), ((90, 15, 5), (255, 150, 60)),
+           ((60, 0, 0), (255, 90, 70)), ((8, 20, 10), (120, 255, 130)), ((240, 225, 225), (130, 40, 50)),
+           ((14, 14, 14), (240, 240, 240)), ((235, 225, 200), (90, 60, 40)), ((70, 70, 110), (230, 230, 255)))
+"""Ground and bands of gels in colour."""
 _PROTEINS = (*GENES, "β-actin", "α-tubulin", "GAPDH", "p-AKT", "p-ERK1/2", "LC3-II", "HSP90", "Lamin B1",
              "Cleaved caspase-3", "Flag", "HA")
 
@@ -145,3 +149,23 @@ def dot_blot(rng: Rng, width: int, height: int) -> Image:
     spots = np.clip((rng.uniform(0.25, 0.4) - reach) * 12, 0, 1) * level
     picture = (240 - spots * 225 if rng.random() < 0.6 else 25 + spots * 220) + 5 * clouds(rng, width, height, 12)
     return grain(rng, grey(picture.astype(np.float32)), 3)
+
+
+def tinted_gel(rng: Rng, width: int, height: int) -> Image:
+    """A gel as it was stained or lit: blue on pale, orange, red or green on black; weights beside it now and then."""
+    lanes = int(rng.integers(2, 18))
+    size = int(np.clip(min(width, height) * 0.05, 7, 14))
+    left, top = (size * 3 + 4, size * 2) if rng.random() < 0.5 else (0, 0)
+    dark = np.clip(_bands(rng, width - left, height - top, lanes, int(rng.integers(1, 9))), 0, 1)
+    wide = max(3, (width - left) // lanes)
+    dark[:, :wide] = _bands(rng, wide, height - top, 1, 9)
+    dark = np.clip(dark + 0.04 * clouds(rng, width - left, height - top, 14), 0, 1)[:, :, None]
+    ground, band = pick(rng, _STAINS)
+    shade = 1 + 0.15 * noise(rng, width - left, height - top, width / 2)[:, :, None]
+    image = np.full((height, width, 3), 255, np.uint8)
+    image[top:, left:] = grain(rng, (np.asarray(ground) * (1 - dark) + np.asarray(band) * dark) * shade, 3)
+    if left:
+        _headings(rng, image, (left, width, top), lanes, size, "sans")
+        for i, weight in enumerate(_WEIGHTS[3:9]):
+            write(image, weight, (2, round(top + (i + 0.4) * (height - top) / 6)), size=size)
+    return image

@@ -183,3 +183,39 @@ def simulation(rng: Rng, width: int, height: int) -> Image:
     ramp = np.tile(np.linspace(1, 0, max(2, height // 2), dtype=np.float32)[:, None], (1, bar))
     canvas[height // 4 : height // 4 + len(ramp), width - bar - 2 : width - 2] = false_colour(ramp, "JET")
     return to_image(canvas)
+
+
+def bundles(rng: Rng, width: int, height: int) -> Image:
+    """Many reconstructed neurites: coloured clouds of fine wandering lines in or without a faint volume, with names."""
+    import cv2
+
+    canvas = _ground(rng, width, height)
+    dark = canvas[0, 0].sum() < 300
+    side = min(width, height)
+    if rng.random() < 0.6:
+        x, y = _from_middle(width, height)
+        wide, tall = rng.uniform(0.6, 0.95, 2)
+        uneven = 0.1 * clouds(rng, width, height, side / 3)
+        volume = step(1 - np.hypot(x / wide, y / tall) + uneven, 0.02)[:, :, None]
+        canvas += volume * 0.5 * (np.asarray((70, 70, 70) if dark else (205, 205, 205), np.float32) - canvas)
+    for _ in range(int(rng.integers(1, 8))):
+        colour = np.asarray(pick(rng, _COLOURS), np.float64) * rng.uniform(0.7, 1.2)
+        middle, spread = rng.uniform(0.25, 0.75, 2) * (width, height), side * rng.uniform(0.04, 0.2)
+        drift = rng.uniform(0, 6.28)
+        for _ in range(int(rng.integers(15, 120))):
+            turns = drift + np.cumsum(rng.normal(0, 0.35, 16))
+            steps = np.stack([np.cos(turns), np.sin(turns)], axis=1) * side / 22
+            path = middle + rng.normal(0, spread, 2) + np.cumsum(steps, axis=0)
+            cv2.polylines(canvas, [np.round(path).astype(np.int32)], False,
+                          np.clip(colour * rng.uniform(0.7, 1.2), 0, 255).tolist(), 1, cv2.LINE_AA)
+    image = to_image(canvas)
+    for _ in range(int(rng.integers(0, 7))):
+        at = (int(rng.uniform(0.05, 0.8) * width), int(rng.uniform(0.05, 0.9) * height))
+        name = f"{pick(rng, ('LC', 'FB', 'MB', 'AL', 'PB', 'EB', 'LO'))}{int(rng.integers(1, 30))}"
+        say(image, name, at, max(7, side // 20), (240, 240, 240) if dark else (20, 20, 20))
+    return image
+
+
+def _from_middle(width: int, height: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
+    return x, y

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pmcoa_build.figures import kind_training
 from pmcoa_build.figures.synth import bank, figure
 
 
@@ -40,3 +41,5 @@ def stub_generator(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bank, "draw_bank", draw_no_bank)
     monkeypatch.setattr(bank, "Bank", NoBank)
     monkeypatch.setattr(figure, "draw_figure", draw_boxes)
+    monkeypatch.setattr(kind_training, "Bank", NoBank)
+    monkeypatch.setattr(kind_training, "draw_figure", draw_boxes)
