@@ -149,7 +149,7 @@ def _whole(head: Any, mean: Any, spread: Any) -> Any:
     return Whole()
 
 
-def train(banks: Path, out: Path, *, panels: int = 5600, epochs: int = 25, seed: int = 0) -> dict[str, float]:
+def train(banks: Path, out: Path, *, panels: int = 5600, epochs: int = 20, seed: int = 0) -> dict[str, float]:
     """Draw `panels` panels from the bank `banks`/train, train, write the ONNX file `out` and its card beside it.
 
     Returns scores on an eighth as many panels from the bank `banks`/test. Same seed, banks and library versions give

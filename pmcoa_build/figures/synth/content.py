@@ -121,7 +121,7 @@ _DRAWN: tuple[Painter, ...] = (
             (tissue.special_stain, 3),
             (tissue.smear, 0.7), (cells.fluorescence, 6), (cells.culture, 1.5), (cells.violet_culture, 1),
             (cells.transmission, 2.5),
-            (cells.scanning, 1.5), (cells.calcium_map, 0.7), (electron.particles, 3), (electron.surface, 1.5),
+            (cells.scanning, 1.5), (cells.calcium_map, 0.7), (electron.particles, 3), (electron.rough_ground, 1.5),
             (electron.fibres, 1.5), (electron.ultrastructure, 4), (electron.nanoparticles, 2.5),
             (electron.force_map, 1), (electron.metal, 1), (electron.spread_cells, 3),
             (electron.metaphase, 1)),

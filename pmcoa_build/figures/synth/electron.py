@@ -111,7 +111,7 @@ def particles(rng: Rng, width: int, height: int) -> Image:
     return data_bar(rng, _lit(rng, *_heap(rng, width, height, pick(rng, ("balls", "balls", "rods", "slabs")))))
 
 
-def surface(rng: Rng, width: int, height: int) -> Image:
+def rough_ground(rng: Rng, width: int, height: int) -> Image:
     """Scanning: a porous, cracked, flaky or rough surface."""
     side = min(width, height)
     unit = side * float(np.exp(rng.uniform(np.log(0.06), np.log(0.4))))
