@@ -7,8 +7,10 @@ from collections.abc import Sequence as Many
 from itertools import pairwise
 
 from pmcoa_build.captions import clauses as cl
+from pmcoa_build.captions.brackets import Marker
 from pmcoa_build.captions.clauses import Clauses, Span
-from pmcoa_build.captions.markers import CITES, Marker
+from pmcoa_build.captions.generic import generic_kind
+from pmcoa_build.captions.markers import CITES
 from pmcoa_build.captions.sequence import Sequence
 
 _PLURAL_VERB = re.compile(
@@ -95,14 +97,6 @@ class _Walk:
         return 1 < len(self.current) == len(self.sequence.labels) == len(self.out.of)
 
 
-def generic_kind(text: str, start: int) -> str:
-    """ "scale", "statistics", "abbreviations" or "see" for sentences that usually speak of all panels; else ""."""
-    for kind, pattern in cl.GENERIC.items():
-        if pattern.match(text, start):
-            return kind
-    return ""
-
-
 def hand_out(out: Clauses, text: str, start: int, end: int, markers: list[Marker]) -> tuple[str, ...]:
     """Share one sentence among the labels of its markers; gives those that the next sentence goes on with."""
     first = markers[0]
@@ -145,7 +139,7 @@ def _trails(text: str, start: int, end: int, markers: list[Marker]) -> bool:
     """Do the markers of this sentence stand after what they mark?"""
     if markers[0].opens or cl.trim(text, start, markers[0].start) is None:
         return False
-    if all(marker.style in ("open", "inner", "bare", "loose", "comma") for marker in markers):
+    if all(marker.style in ("open", "dot", "inner", "bare", "loose", "comma") for marker in markers):
         return False
     if cl.NOTHING.match(text, markers[-1].end, end):
         return True

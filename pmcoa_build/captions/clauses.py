@@ -32,38 +32,6 @@ SPLIT = re.compile(r"(?:[,;]\s*(?:and|or|while|whereas|but)?|\b(?:and|or|while|w
 GOES_ON = re.compile(rf"\s*(?:{_VERB}|with|without|in|at|of|from|on|for|after|before)\b")
 PREPOSITION_END = re.compile(rf"\b(?:{_PREPOSITION})\s*$")
 LEAD_IN = re.compile(rf"(?:\b(?:{_PREPOSITION}|and|{_VERB}|magnifications?|bars?)\s+|[=:]\s*)(?:the\s+|an?\s+)?", re.I)
-_SAYS = (
-    r"(?:are|is|were|was|represent\w*|indicat\w*|denot\w*|show\w*|express\w*|depict\w*|mark\w*|from|"
-    r"\u00b1|\+/-|sd|sem|p)"
-)
-GENERIC = {
-    "scale": re.compile(
-        r"\s*(?:all |the |in all \w+,? )?(?:(?:(?:horizontal|vertical|white|black) )?(?:scale[\s-]*)?bars?\b|"
-        r"(?:original )?magnifications?\b|scales?\b|mag\.)",
-        re.I,
-    ),
-    "statistics": re.compile(
-        r"\s*+(?:\W*+p\s*[<=\u2264>]|p[ -]values?\b|[*#\u2020\u2021\u00a7]|n\s*[=\u2265]|ns\b|n\.s\.|presented are\b|"
-        r"(?:all |the )?(?:data|values?|results?|error bars?|bars|points|numbers|experiments?|"
-        r"statistic\w*|significan\w+|asterisks?|means?|medians?|simple regressions?|"
-        r"(?:box(?:es)?|box and whiskers?|whiskers?|violin) ?(?:plots?)?)"
-        rf"\b(?:(?!\.\s).){{0,60}}?\b{_SAYS}\b|"
-        r"(?:unpaired|paired|student|repeated measures|two-way|one-way|anova|differences? between)\b)",
-        re.I,
-    ),
-    "abbreviations": re.compile(
-        r"\s*(?:(?i:abbreviations?|abbr|key|legend)\b|(?:[^\W_][\w/+-]{0,12}\s*[,=:]\s*[^,;=]{2,60}[;,.]\s*){2})"
-    ),
-    "see": re.compile(
-        r"\s*(?:see (?:also|text|main|supp)|for (?:details|more|further|clarity|abbreviations|controls|interpretation)|"
-        r"additional (?:details|information)|(?:the )?(?:raw|source) data|reproduced|adapted|reprinted|"
-        r"modified (?:from|with)|images? (?:courtesy|were)|please|copyright|dashed|(?:the )?[xy][- ]ax[ie]s|"
-        r"(?:the )?(?:\w+ ){0,2}(?:\w+ and \w+ )?(?:lines?|circles?|dots|colou?rs?|shad\w+ areas?|areas?)"
-        r" (?:indicate|represent|show|denote|mark)s?\b)",
-        re.I,
-    ),
-}
-"""Kinds of sentence that usually speak of all panels when they stand at the end of a caption."""
 VIEW = re.compile(
     r"(?:\w+(?:al|ic|ed|ive|ous|ar|or|ior|ary|ine)|left|right|top|bottom|front|back|side|low|high|strong|weak|mild|WT|KO|"
     r"early|late|first|second|upper|lower|male|female)$",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence as Many
 
-from pmcoa_build.captions.markers import Marker
+from pmcoa_build.captions.brackets import Marker
 from pmcoa_build.captions.sequence import EMPTY, Sequence
 
 _PLACE = r"(?:(?:upper|lower|top|bottom)[- ](?:left|right)|left|right|top|bottom|upper|lower|middle|cent(?:er|re|ral))"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
+from pmcoa_build.captions.brackets import Marker
 from pmcoa_build.captions.labels import base, rank
-from pmcoa_build.captions.markers import Marker
 
 KINDS = {"upper": 1.0, "lower": 1.0, "roman": 0.5, "digit": 0.3}
 """Alphabets of panel labels, and how readily each is believed."""
@@ -20,6 +20,9 @@ class Sequence(NamedTuple):
     homes: dict[str, int]
     """Label -> start of the marker that introduces it."""
 
+
+_KEPT = ("mention", "inner", "in", "paren", "extra")
+"""Styles in which a label is named again however the panels are introduced."""
 
 EMPTY = Sequence((), [], {})
 Homes = dict[str, Marker]
@@ -92,7 +95,7 @@ def _chain(table: Table, other: Table, kind: str) -> Homes:
             slips = [
                 m
                 for m in other.get(place, [])
-                if m.opens and (m.strength == 1.0 or m.style == "open") and m.start >= position
+                if m.opens and (m.strength == 1.0 or m.style in ("open", "dot")) and m.start >= position
             ]
             home = slips[0] if slips else None
         if home is not None:
@@ -189,7 +192,7 @@ def _settle(markers: list[Marker], homes: Homes) -> Sequence:
         # where clauses trail, this one only looked like opening: "… in a curved fashion (A) The tumour was cut (B)."
         seeming = trail and marker.strength == 0.9 and marker.style == "paren"
         opens = (marker.opens and not seeming) or (home_here and marker.style == "loose")
-        if marker.strength >= 0.5 or home_here or marker.style in styles or marker.style in ("mention", "inner", "in"):
+        if marker.strength >= 0.5 or home_here or marker.style in styles or marker.style in _KEPT:
             used.append(marker._replace(labels=named, opens=opens))
     named_by = {label for marker in used for label in marker.labels}
     starts = {label: home.start for label, home in homes.items() if label in named_by}
