@@ -32,7 +32,7 @@ _BARE_INNER = re.compile(r"[,;:.(]\s*(?:and\s+|or\s+)?([a-z](?:[\u2013-][a-z])?)
 _BARE_LIST = re.compile(
     rf";\s+(?:and\s+|or\s+)?({UNIT}(?:(?:{lb.RANGE}|{lb.COMMA}){UNIT}(?![\w'])){{1,25}})\s+(?=[a-z]{{2}})"
 )
-_BARE_UPPER = re.compile(r"(?<![\w\u2013-])([A-Z](?:[\u2013-][A-Z])?)(?=\s+[A-Za-z\d])")
+_BARE_UPPER = re.compile(r"(?<![\w\u2013/-])([A-Z](?:[\u2013-][A-Z])?)(?=\s+[A-Za-z\d])")
 _BARE_LOWER = re.compile(r"(?<=[a-z] )(a)(?=\s+\d|\s+[A-Z]{2})|\band\s+([b-z])(?=\s+[A-Z\d])")
 _GLUED_LIST = re.compile(rf"(?<![\w{DASHES}])([A-Z](?:{lb.RANGE}|{lb.COMMA})[A-Z])(?=[A-Z][a-z]{{3}})")
 _LOOSE_LIST = re.compile(rf"(?<=[\w)]\s)([A-Z](?:{lb.RANGE}|{lb.COMMA})[A-Z])[.:]\s(?=[A-Z])")
@@ -51,7 +51,7 @@ _FIGURE_HEAD = re.compile(rf"\s*(?:Supplementary\s+)?(?:Fig\.?|Figure)\s*S?\d+\s
 _CITED = re.compile(
     r"\b(?:(?:(?:figs?|eqs?|refs?|tabs?|nos?)\.?|figures?|tables?|movies?|videos?|schemes?|files?)(?:\s+S?\d+)?[\s,]*|"
     r"(?:vitamins?|hepatitis|types?|groups?|class|stages?|grades?|segments?|levels?|sites?|samples?|patients?|cases?|"
-    r"strains?|factors?|boxe?s?)\s+)$",
+    r"strains?|factors?|boxe?s?)\s+|letters?\s*\(?\s*)$",
     re.I,
 )
 CITES = re.compile(r"\b(?:in|of|than|from|to|for|by|like|as|with|see|cf\.?)\s*$", re.I)

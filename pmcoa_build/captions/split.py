@@ -56,7 +56,7 @@ def split_caption(text: str) -> SplitCaption:
     appended = _APPENDED.search(text)
     looked = text[: min(LONGEST, appended.start() if appended else LONGEST)]
     starts = markers.boundaries(looked)
-    believed = sequence.believe(markers.candidates(looked, starts))
+    believed = sequence.believe(looked, markers.candidates(looked, starts))
     if not believed.labels:
         believed = by_place(looked, starts)
     if not believed.labels:
