@@ -44,7 +44,7 @@ _CITED = re.compile(
     re.I,
 )
 _SPANNED = re.compile(
-    rf"[(\[]\s?([A-Za-z])\s?[)\]]\s?(?:[{DASHES}~]|to|through)\s?[(\[]\s?([A-Za-z])\s?[)\]]|"
+    rf"(?:\bfrom\s+)?[(\[]\s?([A-Za-z])\s?[)\]]\s?(?:[{DASHES}~]|to|through)\s?[(\[]\s?([A-Za-z])\s?[)\]]|"
     rf"(?<![\w(\[])([A-Za-z])\)\s?[{DASHES}]\s?([A-Za-z])\)"
 )
 _LEGEND = re.compile(rf"[(\[]\s*{PREFIX}{LIST}\s*[,:]\s[^()\[\]]{{3,600}}[)\]]")

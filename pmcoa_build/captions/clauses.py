@@ -23,18 +23,26 @@ _PREPOSITION = (
     r"versus|than|following"
 )
 JOINED = re.compile(
-    rf"(?:[,:;(]|\b(?:{_PREPOSITION}|and|or|the|an?|either|both|show\w*|is|are|while|whereas|vs))\W*$", re.I
+    rf"(?:[,:;(]|\b(?!before|after|during|without)(?:{_PREPOSITION}|and|or|the|an?|either|both|show\w*|is|are|while|whereas|vs))\W*$", re.I
 )
 TRAILED = re.compile(rf"\s*(?:(?P<list>[,;.:)]|$|(?:and|or|vs|versus|while|whereas)\b)|(?:{_VERB}|{_PREPOSITION})\b)")
 NOTHING = re.compile(r"[\s.,;:)\]]*$")
 _CUT_LEFT = re.compile(r"(?:[\s,;:.)\]|\u2013\u2014]|-\s)*(?:(?:and|or)\b)?[\s,;:]*")
 SPLIT = re.compile(r"(?:[,;]\s*(?:and|or|while|whereas|but)?|\b(?:and|or|while|whereas|but))\s+")
 GOES_ON = re.compile(rf"\s*(?:{_VERB}|with|without|in|at|of|from|on|for|after|before)\b")
-PREPOSITION_END = re.compile(rf"\b(?:{_PREPOSITION})\s*$")
-LEAD_IN = re.compile(rf"(?:\b(?:{_PREPOSITION}|and|{_VERB}|magnifications?|bars?)\s+|[=:]\s*)(?:the\s+|an?\s+)?", re.I)
+PREPOSITION_END = re.compile(rf"\b(?!before|after|during|without)(?:{_PREPOSITION})\s*$")
+LEAD_IN = re.compile(
+    rf"(?P<word>\b(?:{_PREPOSITION}|and|given|receiving|expressing|lacking|{_VERB}|magnifications?|bars?)(?:,\s*|\s+)|"
+    r"[=:]\s*)(?P<article>(?:the|an?)\s+)?",
+    re.I,
+)
+"""What may end a lead-in that all marked items share: "Expression of", "Scale bar ="."""
+OWN_START = re.compile(rf"(?:(?P<article>the|an?)|(?P<word>{_PREPOSITION}))\s", re.I)
+CONTRAST = re.compile(r"\W*(?:but|while|whereas)\b")
+MOMENT = re.compile(r"\s*(?:before|after|during|without|with)\b")
 VIEW = re.compile(
     r"(?:\w+(?:al|ic|ed|ive|ous|ar|or|ior|ary|ine)|left|right|top|bottom|front|back|side|low|high|strong|weak|mild|WT|KO|"
-    r"early|late|first|second|upper|lower|male|female)$",
+    r"early|late|first|second|upper|lower|male|female|before|after|during)$",
     re.I,
 )
 """Words that qualify a noun which may stand behind the last item only: "(A) dorsal and (B) ventral views"."""

@@ -167,7 +167,7 @@ PLACES = {
     "rows": ("The upper row shows fins. The lower row shows gills.",
              {"upper": "shows fins.", "lower": "shows gills."}),
     "places in brackets": ("Hips before (left) and after (right) surgery.",
-                           {"left": "Hips before surgery.", "right": "after surgery."}),
+                           {"left": "Hips before surgery.", "right": "Hips after surgery."}),
 }  # fmt: skip
 
 NO_MARKERS = [

@@ -1,0 +1,247 @@
+"""How one sentence is shared out among the labels that its markers name (see clauses.py)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence as Many
+from itertools import pairwise
+
+from pmcoa_build.captions import clauses as cl
+from pmcoa_build.captions.brackets import Marker
+from pmcoa_build.captions.clauses import Clauses, Span
+
+_PLURAL_VERB = re.compile(
+    r"\b(?:show|demonstrate|reveal|are|were|have|illustrate|depict|indicate|represent|exhibit|display|suggest|confirm)\b"
+)
+
+
+def hand_out(out: Clauses, text: str, start: int, end: int, markers: list[Marker]) -> tuple[str, ...]:
+    """Share one sentence among the labels of its markers; gives those that the next sentence goes on with."""
+    first = markers[0]
+    named = tuple(dict.fromkeys(label for m in markers for label in m.labels))
+    for marker in markers:
+        if marker.extra:
+            out.give(marker.labels, *marker.extra, text)
+    if first.opens and len(markers) > 1 and len(first.labels) > 1 and set(first.labels) == set(named):
+        start, markers = first.end, markers[1:]
+        inner = {label for m in markers for label in m.labels}
+        if len(inner) < 2:
+            out.give(named, start, end, text)
+            return named
+    all_go_on = True
+    for begin, stop, group in _segments(text, start, end, _merged(text, markers)):
+        all_go_on = _share(out, text, begin, stop, group)
+    return named if all_go_on else markers[-1].labels
+
+
+def _share(out: Clauses, text: str, start: int, end: int, markers: list[Marker]) -> bool:
+    """Share out one part of a sentence; gives whether the next sentence goes on with all of its labels."""
+    if len(markers) == 1:
+        marker = markers[0]
+        if not marker.opens and not _empty(text, start, marker):
+            out.give(marker.labels, start, marker.start, text)
+        out.give(marker.labels, marker.end, end, text)
+        return True
+    if _trails(text, start, end, markers):
+        _trailing(out, text, start, end, markers)
+        return True
+    return _leading(out, text, start, end, markers)
+
+
+def _segments(text: str, start: int, end: int, markers: list[Marker]) -> list[tuple[int, int, list[Marker]]]:
+    """A sentence cut at the semicolons behind which a list with a lead-in of its own begins: "left femur in (A) anterior
+    and (B) posterior views; right femur in (C) medial view"."""
+    segments: list[tuple[int, int, list[Marker]]] = []
+    group: list[Marker] = []
+    for marker in markers:
+        semicolon = text.rfind(";", group[-1].end, marker.start) if group else -1
+        if semicolon >= 0 and text.count("(", semicolon, marker.start) == text.count(")", semicolon, marker.start):
+            own = _words(text, (semicolon, marker.start))
+            leads = cl.PREPOSITION_END.search(text, max(semicolon, marker.start - 12), marker.start)
+            if own and (leads or (len(group) > 1 and len(own) > 2)):
+                segments.append((start, semicolon + 1, group))
+                start, group = semicolon + 1, []
+        group.append(marker)
+    return [*segments, (start, end, group)]
+
+
+def _merged(text: str, markers: list[Marker]) -> list[Marker]:
+    """ "(a) and (b)", "(c), (d)" as one marker."""
+    merged = [markers[0]]
+    for marker in markers[1:]:
+        if cl.trim(text, merged[-1].end, marker.start) is None:
+            last = merged[-1]
+            merged[-1] = last._replace(end=marker.end, labels=tuple(dict.fromkeys(last.labels + marker.labels)))
+        else:
+            merged.append(marker)
+    return merged
+
+
+def _trails(text: str, start: int, end: int, markers: list[Marker]) -> bool:
+    """Do the markers of this sentence stand after what they mark?"""
+    if markers[0].opens or cl.trim(text, start, markers[0].start) is None:
+        return False
+    if all(marker.style in ("open", "dot", "inner", "bare", "loose", "comma") for marker in markers):
+        return False
+    if cl.NOTHING.match(text, markers[-1].end, end):
+        return True
+    votes = 0
+    for marker in markers:
+        after = None if cl.MOMENT.match(text, marker.end, end) else cl.TRAILED.match(text, marker.end, end)
+        votes += 0 if after is None else 3 if after["list"] is not None else 1
+        joined = cl.JOINED.search(text, max(start, marker.start - 12), marker.start) is not None
+        votes -= joined * (1 if marker is markers[0] else 2)
+    return votes > 0
+
+
+def _trailing(out: Clauses, text: str, start: int, end: int, markers: list[Marker]) -> None:
+    named = tuple(dict.fromkeys(label for m in markers for label in m.labels))
+    lead = _lead_in(text, start, markers)
+    left, led, rest = start, start, named
+    for before, marker in zip([None, *markers], markers, strict=False):
+        if before is not None:
+            semicolon = text.find(";", left, marker.start)
+            if semicolon >= 0:  # "patient 6 (A), 16 years old; patient 7 (B), 9 years old"
+                out.give(before.labels, left, semicolon, text)
+                left, rest = semicolon + 1, markers[-1].labels
+            elif cl.GOES_ON.match(text, left, marker.start):
+                cuts = list(cl.SPLIT.finditer(text, left, marker.start))
+                if cuts:
+                    out.give(before.labels, left, cuts[-1].start(), text)
+                    left = cuts[-1].end()
+            if lead:
+                stop = _lead_end(text, lead, (left, marker.start))
+                out.give(marker.labels, led, stop, text)
+                if stop == 0:  # "mouse plasma against X (C) or Y (D)": this one leads those that follow
+                    led, lead = left, _repeated(text, lead, (left, marker.start))
+        out.give(marker.labels, left, marker.start, text)
+        left = marker.end
+    out.give(rest, left, end, text)
+
+
+Lead = tuple[int, int, int]
+"""Where the preposition, the article and the first item begin that end a lead-in; the same place where one is absent."""
+
+
+def _lead_in(text: str, start: int, markers: list[Marker]) -> Lead | None:
+    """The words before the first item that all items share: "Expression of" before "actin (A), tubulin (B)"."""
+    first = markers[0]
+    if not _short([(a.end, b.start) for a, b in pairwise(markers)], text, 7):
+        return None
+    lead = None
+    for match in cl.LEAD_IN.finditer(text, start, first.start):
+        if cl.trim(text, match.end(), first.start):
+            article = match.start("article") if match["article"] else match.end()
+            lead = (match.start(), article, match.end())
+    words, following = _words(text, (start, first.start)), _words(text, (first.end, markers[1].start))
+    count = len(following)
+    if 0 < count < 3 and count < len(words) and cl.VIEW.match(words[-1]) and cl.VIEW.match(following[-1]):
+        if lead is None or len(_words(text, (lead[2], first.start))) > count + 1:
+            place = re.search(rf"(?:\S+\s+){{{count - 1}}}\S+\s*$", text[start : first.start])
+            if place:  # "Radiographs anteroposterior (A) and oblique (B)"
+                return (start + place.start(),) * 3
+    return lead
+
+
+def _lead_end(text: str, lead: Lead, item: Span) -> int:
+    """Where the lead-in of a further item ends, which may bring its own article, preposition, or everything."""
+    word, article, full = lead
+    if cl.CONTRAST.match(text, *item):
+        return 0
+    found = cl.trim(text, *item)
+    if found is None:
+        return full
+    own = cl.OWN_START.match(text, *found)
+    if own:
+        return article if own["article"] else word
+    said = text[word:article].strip(" ,:=").lower()
+    phrase = text[found[0] : found[1]].lower()
+    return 0 if said and said != "and" and len(phrase.split()) > 3 and f" {said} " in phrase else full
+
+
+def _repeated(text: str, lead: Lead, item: Span) -> Lead | None:
+    """The lead-in's end within an item that brings the whole phrase itself."""
+    said = text[lead[0] : lead[1]].strip(" ,:=").lower()
+    place = text.lower().rfind(f" {said} ", *item) if said else -1
+    return None if place < 0 else (place + 1, place + len(said) + 2, place + len(said) + 2)
+
+
+def _leading(out: Clauses, text: str, start: int, end: int, markers: list[Marker]) -> bool:
+    """Share out a sentence whose markers lead; gives whether the next unmarked sentence goes on with all of them: after
+    a shared end or a list of short items, but not after long clauses of their own."""
+    named = tuple(dict.fromkeys(label for m in markers for label in m.labels))
+    if not markers[0].opens and not _empty(text, start, markers[0]):
+        out.give(named, start, markers[0].start, text)
+    items = []
+    for marker, following in pairwise(markers):
+        cut = _next_lead_in(text, marker.end, following.start)
+        out.give(marker.labels, marker.end, cut, text)
+        if not _empty(text, cut, following):
+            out.give(following.labels, cut, following.start, text)
+        items.append((marker.end, cut))
+    last = markers[-1]
+    if cl.trim(text, last.end, end) is None:  # "(B) Hip, showing the fracture (C).": the last one trails
+        cuts = [match.end() for match in cl.SPLIT.finditer(text, markers[-2].end, last.start)]
+        out.give(last.labels, cuts[-1] if cuts else markers[-2].end, last.start, text)
+    closed = text.find(")", last.end, end) if last.style == "legend" else -1
+    shared = closed if closed >= 0 else _shared_end(text, items, last.end, end)
+    out.give(last.labels, last.end, shared, text)
+    out.give(named, shared, end, text)
+    return shared < end or _short(items, text, 6)
+
+
+def _empty(text: str, start: int, marker: Marker) -> bool:
+    """Is what stands before a marker a mere "In (A), …"?"""
+    comma = text[marker.end - 1] == "," or text[marker.end : marker.end + 1] == ","
+    return comma and len(_words(text, (start, marker.start))) == 1
+
+
+def _next_lead_in(text: str, start: int, end: int) -> int:
+    """Where, between two leading markers, the lead-in of the second begins ("(a) control mice, and response to (b)"):
+    behind the last conjunction where a preposition stands before the marker; else `end`."""
+    if not cl.PREPOSITION_END.search(text, max(start, end - 12), end):
+        return end
+    cuts = [match.end() for match in cl.SPLIT.finditer(text, start, end)]
+    return cuts[-1] if cuts else end
+
+
+def _words(text: str, span: Span) -> list[str]:
+    found = cl.trim(text, *span)
+    return text[found[0] : found[1]].split() if found else []
+
+
+def _short(spans: Many[Span], text: str, limit: int) -> bool:
+    return sum(len(_words(text, span)) for span in spans) <= limit * len(spans)
+
+
+def _shared_end(text: str, items: list[Span], start: int, end: int) -> int:
+    """Where the last of the marked items ends and what belongs to all of them begins; `end` where nothing does.
+
+    "(A) dorsal and (B) ventral views of the skull": "views of the skull" is said of both.
+    """
+    words = [_words(text, item) for item in items]
+    longest = max(len(w) for w in words)
+    if longest == 0:
+        return end
+    if (
+        longest <= 3
+        and (longest == 1 or all(cl.VIEW.match(w[-1]) for w in words if w))
+        and all(cl.VIEW.match(w[-1]) for w in words if w)
+    ):
+        return _after_words(text, start, end, longest)
+    verb = _PLURAL_VERB.search(text, start, end)
+    if verb and longest <= 12 and not any(_PLURAL_VERB.search(text, *item) for item in items):
+        return verb.start()
+    return end
+
+
+def _after_words(text: str, start: int, end: int, count: int) -> int:
+    """The place after so many words, or after the last of them that is an adjective of view."""
+    place = start
+    for number, match in enumerate(re.finditer(r"\S+\s*", text[start:end])):
+        if number == count:
+            break
+        place = start + match.end()
+        if cl.VIEW.match(match[0].strip(" ,;")) and number + 1 >= count:
+            break
+    return place
