@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from pmcoa_build.captions import clauses as cl
 from pmcoa_build.captions.brackets import Marker
 from pmcoa_build.captions.clauses import Clauses, Span
@@ -10,12 +12,13 @@ from pmcoa_build.captions.markers import CITES
 from pmcoa_build.captions.sequence import Sequence
 from pmcoa_build.captions.sharing import hand_out
 
+_SEMICOLON = re.compile(r";\s*(?:and\s+|or\s+)?$")
 _WEAK = ("mention", "inner", "in", "bare")
 
 
 def assign(text: str, starts: list[int], sequence: Sequence) -> Clauses:
     """Every sentence of `text` given to labels, to the preamble or to the tail."""
-    return _Walk(text, sequence).over(cl.sentences(starts, sequence, len(text)))
+    return _Walk(text, sequence).over(cl.sentences(text, starts, sequence))
 
 
 class _Walk:
@@ -58,7 +61,7 @@ class _Walk:
             return True
         if kind in ("scale", "statistics"):
             return True
-        after_semicolon = self.text[max(0, marker.start - 3) : marker.start].rstrip()[-1:] == ";"
+        after_semicolon = _SEMICOLON.search(self.text, max(0, marker.start - 7), marker.start)
         if after_semicolon and marker.strength >= 0.5 and kind != "abbreviations":
             return True
         if marker.style in _WEAK or kind == "abbreviations":

@@ -23,7 +23,8 @@ _PREPOSITION = (
     r"versus|than|following"
 )
 JOINED = re.compile(
-    rf"(?:[,:;(]|\b(?!before|after|during|without)(?:{_PREPOSITION}|and|or|the|an?|either|both|show\w*|is|are|while|whereas|vs))\W*$", re.I
+    rf"(?:[,:;(]|\b(?!before|after|during|without)(?:{_PREPOSITION}|and|or|the|an?|either|both|show\w*|is|are|while|whereas|vs))\W*$",
+    re.I,
 )
 TRAILED = re.compile(rf"\s*(?:(?P<list>[,;.:)]|$|(?:and|or|vs|versus|while|whereas)\b)|(?:{_VERB}|{_PREPOSITION})\b)")
 NOTHING = re.compile(r"[\s.,;:)\]]*$")
@@ -38,6 +39,12 @@ LEAD_IN = re.compile(
 )
 """What may end a lead-in that all marked items share: "Expression of", "Scale bar ="."""
 OWN_START = re.compile(rf"(?:(?P<article>the|an?)|(?P<word>{_PREPOSITION}))\s", re.I)
+WORD = re.compile(r"\s*\w")
+SHARED_NOUN = re.compile(
+    r"\s*\S+\s+((?:cells?|groups?|mice|rats|animals|plants|samples|patients|tumou?rs|tissues|strains|images|sections|cohorts|"
+    r"levels|neurons|embryos|larvae|conditions|scans|views|stages|phases|lines|stains?|staining)\b)"
+)
+"""The noun behind the last of one-word items: "(a) sham, (b) vehicle and (c) drug groups"."""
 CONTRAST = re.compile(r"\W*(?:but|while|whereas)\b")
 MOMENT = re.compile(r"\s*(?:before|after|during|without|with)\b")
 VIEW = re.compile(
@@ -78,15 +85,20 @@ def trim(text: str, start: int, end: int) -> Span | None:
     return (start, end) if any(c.isalnum() for c in text[start:end]) else None
 
 
-def sentences(starts: list[int], sequence: Sequence, length: int) -> list[Span]:
+def sentences(text: str, starts: list[int], sequence: Sequence) -> list[Span]:
     """The caption cut at its sentence starts and at the markers that open a clause; not at the items of a group with
-    one lead-in ("(A–C) Diagrams of: (A) genes; (B) hits and (C) both")."""
+    one lead-in ("(A–C) Diagrams of: (A) genes; (B) hits and (C) both", "Effects on: (A) weight; (B) length")."""
     dotted = {m.end + 1 for m in sequence.markers if m.style in ("inner", "loose")}  # "stains: A. Silver; B. Iron"
     cuts = {0, *starts} - dotted
     group: tuple[str, ...] = ()
+    listed = False
     for marker in sequence.markers:
+        before = text[max(0, marker.start - 3) : marker.start].rstrip()[-1:] if marker.start not in cuts else ""
+        listed = before == ":" or (listed and before == ";")
+        if listed:
+            continue
         if marker.opens and (marker.start in cuts or not set(marker.labels) < set(group)):
             cuts.add(marker.start)
             group = marker.labels
     edges = sorted(cuts)
-    return list(zip(edges, [*edges[1:], length], strict=True))
+    return list(zip(edges, [*edges[1:], len(text)], strict=True))

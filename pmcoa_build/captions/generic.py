@@ -31,7 +31,7 @@ _GENERIC = {
     "see": re.compile(
         r"\s*(?:see (?:also|text|main|supp)|for (?:details|more|further|clarity|abbreviations|controls|interpretation)|"
         r"(?:additional |further )?(?:details|information) (?:\w+ ){0,2}(?:described|given|provided|found)|"
-        r"additional (?:details|information)|data information|(?:the )?(?:raw|source) data|reproduced|adapted|reprinted|"
+        r"additional (?:details|information)|data information|the online version|(?:the )?(?:raw|source) data|reproduced|adapted|reprinted|"
         r"modified (?:from|with)|images? (?:courtesy|were)|please|copyright|dashed|(?:the )?[xy][- ]ax[ie]s|"
         r"(?:all |the )*(?:\w+ )?(?:images?|sections?|pictures?|micrographs?|blots?|plots?|graphs?|traces?) "
         r"(?:shown )?(?:are|were) representative|"

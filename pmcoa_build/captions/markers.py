@@ -21,7 +21,7 @@ _POSSIBLE = re.compile(
 )
 _OPEN = re.compile(
     rf"(?:(?:and|or)\s+)?((?:[Ii]n\s+)?(?:[Pp]anels?|[Pp]arts?|[Ii]mages?)\s+)?\(?({LIST})"
-    rf"(?:\s*(?:[.:|]|\))(?:\s*[.,:])?(?=\s|$|[A-Z(])|\s?[{DASHES}](?=\s)|(\s*,)(?=\s))"
+    rf"(?:\s*(?:\.(?![A-Z]\.)|[:|]|\))(?:\s*[.,:])?(?=\s|$|[A-Z(])|\s?[{DASHES}](?=\s)|(\s*,)(?=\s))"
 )
 _BARE = re.compile(
     rf"(?:(?:and|or)\s+)?(?:({LIST})\s+(?=[A-Z*\u00d7\u201c\"\u0394-\u03c9]|(?:and|or)\b|"
@@ -33,7 +33,7 @@ _BARE_LIST = re.compile(
     rf";\s+(?:and\s+|or\s+)?({UNIT}(?:(?:{lb.RANGE}|{lb.COMMA}){UNIT}(?![\w'])){{1,25}})\s+(?=[a-z]{{2}})"
 )
 _BARE_UPPER = re.compile(r"(?<![\w\u2013/-])([A-Z](?:[\u2013-][A-Z])?)(?=\s+[A-Za-z\d])")
-_BARE_LOWER = re.compile(r"(?<=[a-z] )(a)(?=\s+\d|\s+[A-Z]{2})|\band\s+([b-z])(?=\s+[A-Z\d])")
+_BARE_LOWER = re.compile(r"(?<=[a-z] )(a)(?=\s+\d|\s+[A-Z]{2})|\band\s+([b-z])(?=\s+[A-Z\d]|\s+[a-z]{3})")
 _GLUED_LIST = re.compile(rf"(?<![\w{DASHES}])([A-Z](?:{lb.RANGE}|{lb.COMMA})[A-Z])(?=[A-Z][a-z]{{3}})")
 _LOOSE_LIST = re.compile(rf"(?<=[\w)]\s)([A-Z](?:{lb.RANGE}|{lb.COMMA})[A-Z])[.:]\s(?=[A-Z])")
 _LOOSE = re.compile(r"(?<=[\w)]\s)([A-Za-z])[.:](?=\s)")
@@ -43,7 +43,7 @@ _GENUS = re.compile(
 """A genus cut to its letter before an epithet: "C. elegans", "S. aureus"."""
 _IN_OPEN = re.compile(rf"(?:[Ii]n|[Ff]or)\s+\(?({LIST})\)?\s*,(?=\s)")
 _INNER = re.compile(
-    rf"(?:(?<=[;,:{DASHES}(])\s*(?:and\s+|or\s+)?|(?<=\s)(?:and|or|for|in)\s+)({LIST})(?:\s*[,:=;]|\)(?:[.,:])?|\.)(?=\s)"
+    rf"(?:(?<=[;,:{DASHES}(])\s*(?:and\s+|or\s+)?|(?<=\s)(?:and|or|for|in)\s+)({LIST})(?:\s*(?:[,:;]|=(?!\s*[\d<]))|\)(?:[.,:])?|\.)(?=\s)"
 )
 _WORD = re.compile(rf"\b((?:[Ii]n\s+)?[Pp]anels?)\s+\(?({LIST})\)?(?![\w(])")
 _MENTION = re.compile(rf"\b(?:in|on|for|of|from|see|to)\s+(?!a\s+[^\W\d_]|I\b|a\s+\d)({LIST})(?=[\s.,;:)]|$)")

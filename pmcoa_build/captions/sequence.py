@@ -252,7 +252,7 @@ def _settle(markers: list[Marker], homes: Homes) -> Sequence:
             continue
         # where clauses trail, this one only looked like opening: "… in a curved fashion (A) The tumour was cut (B)."
         seeming = trail and marker.strength == 0.9 and marker.style == "paren"
-        opens = (marker.opens and not seeming) or (home_here and marker.style == "loose")
+        opens = marker.opens and not seeming
         if marker.strength >= 0.5 or home_here or marker.style in styles or marker.style in _KEPT:
             used.append(marker._replace(labels=named, opens=opens))
     named_by = {label for marker in used for label in marker.labels}

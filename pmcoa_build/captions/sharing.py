@@ -18,7 +18,7 @@ _PLURAL_VERB = re.compile(
 def hand_out(out: Clauses, text: str, start: int, end: int, markers: list[Marker]) -> tuple[str, ...]:
     """Share one sentence among the labels of its markers; gives those that the next sentence goes on with."""
     first = markers[0]
-    named = tuple(dict.fromkeys(label for m in markers for label in m.labels))
+    named = _named(markers)
     for marker in markers:
         if marker.extra:
             out.give(marker.labels, *marker.extra, text)
@@ -95,20 +95,14 @@ def _trails(text: str, start: int, end: int, markers: list[Marker]) -> bool:
 
 
 def _trailing(out: Clauses, text: str, start: int, end: int, markers: list[Marker]) -> None:
-    named = tuple(dict.fromkeys(label for m in markers for label in m.labels))
     lead = _lead_in(text, start, markers)
-    left, led, rest = start, start, named
-    for before, marker in zip([None, *markers], markers, strict=False):
-        if before is not None:
-            semicolon = text.find(";", left, marker.start)
-            if semicolon >= 0:  # "patient 6 (A), 16 years old; patient 7 (B), 9 years old"
-                out.give(before.labels, left, semicolon, text)
-                left, rest = semicolon + 1, markers[-1].labels
-            elif cl.GOES_ON.match(text, left, marker.start):
-                cuts = list(cl.SPLIT.finditer(text, left, marker.start))
-                if cuts:
-                    out.give(before.labels, left, cuts[-1].start(), text)
-                    left = cuts[-1].end()
+    left = led = start
+    group: list[Marker] = []  # those that share the next end
+    for marker in markers:
+        if group:
+            stop, left, closed = _next_item(text, left, marker.start, len(group))
+            out.give(_named(group if closed else group[-1:]), group[-1].end, stop, text)
+            group = [] if closed else group
             if lead:
                 stop = _lead_end(text, lead, (left, marker.start))
                 out.give(marker.labels, led, stop, text)
@@ -116,7 +110,28 @@ def _trailing(out: Clauses, text: str, start: int, end: int, markers: list[Marke
                     led, lead = left, _repeated(text, lead, (left, marker.start))
         out.give(marker.labels, left, marker.start, text)
         left = marker.end
-    out.give(rest, left, end, text)
+        group.append(marker)
+    out.give(_named(group), left, end, text)
+
+
+def _named(markers: list[Marker]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(label for m in markers for label in m.labels))
+
+
+def _next_item(text: str, left: int, right: int, count: int) -> tuple[int, int, bool]:
+    """Between two trailing markers: where what goes on about the first ends, where the item of the second begins, and
+    whether the first list ends there."""
+    semicolon = text.find(";", left, right)
+    if semicolon >= 0:  # "patient 6 (A), 16 years old; patient 7 (B), 9 years old"
+        return semicolon, semicolon + 1, True
+    cuts = list(cl.SPLIT.finditer(text, left, right))
+    if cuts and cl.GOES_ON.match(text, left, right):
+        return cuts[-1].start(), cuts[-1].end(), False
+    if cuts and count > 1 and cl.WORD.match(text, left, right):
+        cut = next((c for c in reversed(cuts) if c[0][0] == ","), cuts[0])
+        if _words(text, (left, cut.start())):  # "early (a) and late (b) films, and early (c) and late (d) scans"
+            return cut.start(), cut.end(), True
+    return left, left, False
 
 
 Lead = tuple[int, int, int]
@@ -169,7 +184,7 @@ def _repeated(text: str, lead: Lead, item: Span) -> Lead | None:
 def _leading(out: Clauses, text: str, start: int, end: int, markers: list[Marker]) -> bool:
     """Share out a sentence whose markers lead; gives whether the next unmarked sentence goes on with all of them: after
     a shared end or a list of short items, but not after long clauses of their own."""
-    named = tuple(dict.fromkeys(label for m in markers for label in m.labels))
+    named = _named(markers)
     if not markers[0].opens and not _empty(text, start, markers[0]):
         out.give(named, start, markers[0].start, text)
     items = []
@@ -223,12 +238,15 @@ def _shared_end(text: str, items: list[Span], start: int, end: int) -> int:
     longest = max(len(w) for w in words)
     if longest == 0:
         return end
-    if (
-        longest <= 3
-        and (longest == 1 or all(cl.VIEW.match(w[-1]) for w in words if w))
-        and all(cl.VIEW.match(w[-1]) for w in words if w)
-    ):
+    endings = [w[-1] for w in words if w]
+    if longest <= 3 and all(cl.VIEW.match(ending) for ending in endings):
         return _after_words(text, start, end, longest)
+    if longest == 1 and (noun := cl.SHARED_NOUN.match(text, start, end)):
+        return noun.start(1)
+    if longest <= 4 and len(set(endings)) == 1:  # "(A) Top view, (B) side view of the crystal"
+        alike = re.compile(rf"\s*(?:\S+\s+){{0,3}}{re.escape(endings[0])}\b").match(text, start, end)
+        if alike and not cl.NOTHING.match(text, alike.end(), end):
+            return alike.end()
     verb = _PLURAL_VERB.search(text, start, end)
     if verb and longest <= 12 and not any(_PLURAL_VERB.search(text, *item) for item in items):
         return verb.start()
