@@ -43,10 +43,8 @@ _CITED = re.compile(
     r"\b(?:figs?\.?|figures?|tables?|eqs?\.?|movies?|videos?|vitamin|hepatitis|letters?|superscripts?)(?:\s+S?\d+)?[\s,]*$",
     re.I,
 )
-_SPANNED = re.compile(
-    rf"(?:\bfrom\s+)?[(\[]\s?([A-Za-z])\s?[)\]]\s?(?:[{DASHES}~]|to|through)\s?[(\[]\s?([A-Za-z])\s?[)\]]|"
-    rf"(?<![\w(\[])([A-Za-z])\)\s?[{DASHES}]\s?([A-Za-z])\)"
-)
+_SPANNED = re.compile(rf"[)\]]\s?(?:[{DASHES}~]|to|through)\s?[(\[]?\s?([A-Za-z])\s?[)\]]")
+_SPAN_START = re.compile(r"(?:\bfrom\s+)?[(\[]?\s?(?<!\w)([A-Za-z])\s?$")
 _LEGEND = re.compile(rf"[(\[]\s*{PREFIX}{LIST}\s*[,:]\s[^()\[\]]{{3,600}}[)\]]")
 _ITEMS = {
     sign: re.compile(rf"\s*{PREFIX}({LIST})\s*{mark}\s+(?=[^,;]*[^\W\d_]{{2}})")
@@ -129,9 +127,11 @@ def opens_unmarked(text: str, start: int, end: int) -> bool:
 def spanned(text: str, starts: list[int]) -> Iterator[Marker]:
     """Ranges between two brackets: "(A)–(C)", "(a) to (c)", "A)-C)"."""
     for match in _SPANNED.finditer(text):
-        found = lb.parse_list(f"{match[1] or match[3]}-{match[2] or match[4]}")
-        opens = match.start() in starts or opens_unmarked(text, *match.span())
-        yield Marker(*match.span(), found, "paren", 1.0 if opens else 0.85, opens)
+        first = _SPAN_START.search(text, max(0, match.start() - 12), match.start())
+        if first:
+            start, end = first.start(), match.end()
+            opens = start in starts or opens_unmarked(text, start, end)
+            yield Marker(start, end, lb.parse_list(f"{first[1]}-{match[1]}"), "paren", 1.0 if opens else 0.85, opens)
 
 
 def legends(text: str) -> Iterator[Marker]:

@@ -22,6 +22,7 @@ _PREPOSITION = (
     r"in|of|by|with|without|from|for|on|at|to|via|between|after|before|during|under|using|against|through|into|over|as|per|"
     r"versus|than|following"
 )
+_DOING = r"receiving|expressing|lacking|containing|carrying|bearing|predicting|diagnosing|detecting|measuring|assessing|comparing"
 JOINED = re.compile(
     rf"(?:[,:;(]|\b(?!before|after|during|without)(?:{_PREPOSITION}|and|or|the|an?|either|both|show\w*|is|are|while|whereas|vs))\W*$",
     re.I,
@@ -29,11 +30,12 @@ JOINED = re.compile(
 TRAILED = re.compile(rf"\s*(?:(?P<list>[,;.:)]|$|(?:and|or|vs|versus|while|whereas)\b)|(?:{_VERB}|{_PREPOSITION})\b)")
 NOTHING = re.compile(r"[\s.,;:)\]]*$")
 _CUT_LEFT = re.compile(r"(?:[\s,;:.)\]|\u2013\u2014]|-\s)*(?:(?:and|or)\b)?[\s,;:]*")
+_LOOSE_ENDS = " \t\n\r\v\f\u00a0\u2002\u2003\u2009\u200a\u202f\u3000,;:([-\u2013\u2014"
 SPLIT = re.compile(r"(?:[,;]\s*(?:and|or|while|whereas|but)?|\b(?:and|or|while|whereas|but))\s+")
 GOES_ON = re.compile(rf"\s*(?:{_VERB}|with|without|in|at|of|from|on|for|after|before)\b")
 PREPOSITION_END = re.compile(rf"\b(?!before|after|during|without)(?:{_PREPOSITION})\s*$")
 LEAD_IN = re.compile(
-    rf"(?P<word>\b(?:{_PREPOSITION}|and|given|receiving|expressing|lacking|{_VERB}|magnifications?|bars?)(?:,\s*|\s+)|"
+    rf"(?P<word>\b(?:{_PREPOSITION}|and|given|{_DOING}|{_VERB}|magnifications?|bars?)(?:,\s*|\s+)|"
     r"[=:]\s*)(?P<article>(?:the|an?)\s+)?",
     re.I,
 )
@@ -75,14 +77,12 @@ def trim(text: str, start: int, end: int) -> Span | None:
     """The span without separators and conjunctions at its ends; None where no word is left."""
     cut = _CUT_LEFT.match(text, start, end)
     start = cut.end() if cut else start
-    while end > start and (text[end - 1].isspace() or text[end - 1] in ",;:([-\u2013\u2014"):
-        end -= 1
+    kept = text[start:end].rstrip(_LOOSE_ENDS)
     for word in (" and", " or", " while", " whereas"):
-        if text.endswith(word, start, end):
-            end -= len(word)
-    while end > start and (text[end - 1].isspace() or text[end - 1] in ",;:("):
-        end -= 1
-    return (start, end) if any(c.isalnum() for c in text[start:end]) else None
+        if kept.endswith(word):
+            kept = kept[: -len(word)].rstrip(_LOOSE_ENDS)
+    end = start + len(kept)
+    return (start, end) if any(c.isalnum() for c in kept) else None
 
 
 def sentences(text: str, starts: list[int], sequence: Sequence) -> list[Span]:

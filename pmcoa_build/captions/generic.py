@@ -8,12 +8,13 @@ _SAYS = (
     r"(?:are|is|were|was|represent\w*|indicat\w*|denot\w*|show\w*|express\w*|depict\w*|mark\w*|from|"
     r"\u00b1|\+/-|sd|sem|p)"
 )
+SCALE = re.compile(
+    r"\s*(?:all |the |in all \w+,? )?(?:(?:(?:horizontal|vertical|white|black) )?(?:scale[\s-]*)?bars?\b|"
+    r"(?:(?:original|objective) )?magnifications?\b|scales?\b|mag\.)",
+    re.I,
+)
 _GENERIC = {
-    "scale": re.compile(
-        r"\s*(?:all |the |in all \w+,? )?(?:(?:(?:horizontal|vertical|white|black) )?(?:scale[\s-]*)?bars?\b|"
-        r"(?:(?:original|objective) )?magnifications?\b|scales?\b|mag\.)",
-        re.I,
-    ),
+    "scale": SCALE,
     "statistics": re.compile(
         r"\s*+(?:(?:[a-z] )?\W*+p\s*[<=\u2264>]|p[ -]values?\b|[*#\u2020\u2021\u00a7]|n\s*[=\u2265]|ns\b|n\.s\.|presented are\b|"
         r"(?:all |the )?(?:data|values?|results?|error bars?|bars|points|numbers|experiments?|"

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from pmcoa_build.captions import labels as lb
 from pmcoa_build.captions.brackets import Marker, half_brackets, in_brackets, legends, spanned
-from pmcoa_build.captions.generic import generic_kind
+from pmcoa_build.captions.generic import SCALE
 from pmcoa_build.captions.labels import DASHES, LIST, UNIT
 
 _POSSIBLE = re.compile(
@@ -184,7 +184,7 @@ _GLOSSARY = re.compile(r"\s*(?:\w+ )?(?:abbreviations?|abbr|key)\b", re.I)
 def _demoted(text: str, starts: list[int], found: list[Marker]) -> list[Marker]:
     """Markers in a sentence of scale bars name what stands elsewhere; letters of abbreviations name nothing."""
     glossaries = {start for start in starts if _GLOSSARY.match(text, start)}
-    scales = {start for start in starts if generic_kind(text, start) == "scale"}
+    scales = {start for start in starts if SCALE.match(text, start)}
     if not glossaries and not scales:
         return found
     kept = []

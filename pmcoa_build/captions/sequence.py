@@ -33,31 +33,52 @@ Table = dict[int, list[Marker]]
 
 def believe(text: str, markers: list[Marker]) -> Sequence:
     """The labels of the figure: the alphabet (upper, lower, roman, digits) whose chain is best explained."""
-    tables = {kind: _table(markers, kind) for kind in KINDS}
-    found: dict[str, tuple[float, Homes]] = {}
-    for kind, weight in KINDS.items():
-        if kind in ("roman", "digit") and any(len(homes) > 1 for _, homes in found.values()):
-            continue  # parts of a lettered panel
-        other = tables.get({"upper": "lower", "lower": "upper"}.get(kind, ""), {})
-        chains = [
-            (start, _without_cited(_chain(tables[kind], other, kind, start))) for start in _beginnings(tables[kind])
-        ]
-        scored = [(weight * _score(homes, kind) * (1.0 if start == 0 else 0.4), homes) for start, homes in chains]
-        score, homes = max(scored, key=lambda f: f[0])
-        if score > 0:
-            found[kind] = (score, homes)
+    upper, lower = _table(markers, "upper"), _table(markers, "lower")
+    found = {"upper": _best(upper, lower, "upper"), "lower": _best(lower, upper, "lower")}
+    if all(len(homes) < 2 for _, homes in found.values()):  # else roman and digits are parts of a lettered panel
+        found |= {kind: _best(_table(markers, kind), {}, kind) for kind in ("roman", "digit")}
+    found = {kind: best for kind, best in found.items() if best[0] > 0 and not _glossary(best[1], markers)}
     if not found:
         return EMPTY
     if "upper" in found and "lower" in found and _capitals_lead(found["upper"][1], found["lower"][1]):
         del found["lower"]
     sure = [_start(homes) for _, homes in found.values() if _sure(homes)]
     earliest = min(sure, default=-1)
-    best = max(found.values(), key=lambda f: f[0] + (2.0 if _start(f[1]) == earliest else 0.0))
-    return _settle(_reaching(text, markers, best[1]), best[1])
+    homes = max(found.values(), key=lambda f: f[0] + (2.0 if _start(f[1]) == earliest else 0.0))[1]
+    return _settle(_reaching(text, markers, homes), homes)
+
+
+def _best(table: Table, other: Table, kind: str) -> tuple[float, Homes]:
+    """The best explained chain of an alphabet, and how well it is (0: not at all)."""
+    best: tuple[float, Homes] = (0.0, {})
+    for place in _beginnings(table):
+        homes = _without_cited(_chain(table, other, kind, place))
+        score = KINDS[kind] * _score(homes, kind) * (0.4 if place else 1.0)
+        if score > best[0]:
+            best = (score, homes)
+    return best
 
 
 def _sure(homes: Homes) -> bool:
     return all(home.strength >= 0.5 for home in homes.values())
+
+
+def _glossary(homes: Homes, markers: list[Marker]) -> bool:
+    """Are these letters some of many that stand for words: "A, aorta; B, bronchus; E, oesophagus; L, lung", "vein (V),
+    bile duct (B) and artery (A)"?"""
+    styles = {home.style for home in homes.values()}
+    if len(styles) > 1 or any(home.opens or len(home.labels) > 1 for home in homes.values()):
+        return False
+    one = next(iter(homes.values()))
+    others = [
+        m
+        for m in markers
+        if m.style == one.style and len(m.labels) == 1 and m.labels[0] not in homes and m.labels[0][0].isupper()
+    ]
+    if not others or not one.labels[0].isupper():
+        return False
+    places = [home.start for home in homes.values()]
+    return places != sorted(places) or (one.style == "inner" and len(homes) <= len(others))
 
 
 def _capitals_lead(upper: Homes, lower: Homes) -> bool:
@@ -82,14 +103,19 @@ def _place(label: str, kind: str) -> int:
     return place
 
 
+@lru_cache(maxsize=4096)
+def _places(labels: tuple[str, ...], kind: str) -> tuple[int, ...]:
+    """Distinct places of the labels; none where one is not of that kind."""
+    places = tuple(dict.fromkeys(_place(label, kind) for label in labels))
+    return places if min(places) >= 0 else ()
+
+
 def _table(markers: list[Marker], kind: str) -> Table:
     """Candidates by rank of the labels they name."""
     table: Table = {}
     for marker in markers:
-        places = [_place(label, kind) for label in marker.labels]
-        sublabels = kind in ("upper", "lower") and max(map(len, marker.labels)) > 1
-        if min(places) >= 0 and (not sublabels or marker.strength >= 0.8):
-            for place in dict.fromkeys(places):
+        for place in _places(marker.labels, kind):
+            if marker.strength >= 0.8 or kind in ("roman", "digit") or max(map(len, marker.labels)) == 1:
                 table.setdefault(place, []).append(marker)
     return table
 
@@ -97,6 +123,8 @@ def _table(markers: list[Marker], kind: str) -> Table:
 def _beginnings(table: Table) -> list[int]:
     """Places where the figure's labels may begin: the first of the alphabet; a later one ("Figs. H–K. H: …") where two
     in brackets or three that open clauses follow each other."""
+    if any(m.opens and m.strength >= 0.8 for m in table.get(0, [])) or len(table) < 2:
+        return [0]
     sure = {
         r: [m for m in table[r] if m.strength >= 0.8 and (m.opens or m.style in ("paren", "figure"))] for r in table
     }
