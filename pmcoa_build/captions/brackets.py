@@ -77,28 +77,28 @@ def _content(content: str) -> tuple[tuple[str, ...], str]:
 
 def in_brackets(text: str, starts: list[int]) -> Iterator[Marker]:
     """Whole brackets that name labels."""
-    previous = -1
+    previous: Marker | None = None
     for match in _PAREN.finditer(text):
         found, form = _content(match[1])
         if not found or _no_marker(text, *match.span(), found):
             continue
         start, end = match.span()
         at_start = starts[bisect_right(starts, start) - 1] == start
-        listed = _goes_on(text, start, starts, previous)
+        listed = _goes_on(text, start, end, starts, previous)
         tail = _AFTER.match(text, end)
         stop = tail.end() if tail and (at_start or (form == "paren" and text[tail.end() - 1] == ":")) else end
         if form == "paren":
             opens = at_start or listed or opens_unmarked(text, start, end)
             style = "word" if _WORDED.match(match[1]) else "paren"
             strength = 1.0 if at_start else 0.9 if opens else 0.8
-            yield Marker(start, stop, found, style, strength, opens)
+            previous = Marker(start, stop, found, style, strength, opens)
         else:
             named = _EXTRA_HEAD.match(match[1]) if form == "head" else None
             cut = max(match[1].rfind(","), match[1].rfind(";"))
             inside = (start + 1 + named.end(), end - 1) if named else (start + 1, start + 1 + cut)
             opens = form == "head" and (at_start or listed)
-            yield Marker(start, end, found, "extra", 0.86 if opens else 0.61, opens, inside)
-        previous = start
+            previous = Marker(start, end, found, "extra", 0.86 if opens else 0.61, opens, inside)
+        yield previous
 
 
 def _no_marker(text: str, start: int, end: int, found: tuple[str, ...]) -> bool:
@@ -111,12 +111,14 @@ def _no_marker(text: str, start: int, end: int, found: tuple[str, ...]) -> bool:
     return _CITED.search(text, max(0, start - 16), start) is not None
 
 
-def _goes_on(text: str, start: int, starts: list[int], previous: int) -> bool:
+def _goes_on(text: str, start: int, end: int, starts: list[int], previous: Marker | None) -> bool:
     """ "(A) …; (B) …", but not "Positive stains; (B) S100 and (C) Mart 1": that has one lead-in."""
     if text[max(0, start - 2) : start] != "; ":
         return False
     sentence = starts[bisect_right(starts, start) - 1]
-    return previous >= sentence or start - sentence > 60
+    if previous is not None and (previous.start >= sentence or (previous.opens and _CAPITALISED.match(text, end))):
+        return True
+    return start - sentence > 60
 
 
 def opens_unmarked(text: str, start: int, end: int) -> bool:

@@ -47,10 +47,12 @@ SHARED_NOUN = re.compile(
     r"levels|neurons|embryos|larvae|conditions|scans|views|stages|phases|lines|stains?|staining)\b)"
 )
 """The noun behind the last of one-word items: "(a) sham, (b) vehicle and (c) drug groups"."""
+LOCATED = re.compile(r"\s*(?:in|on|at|for|with)\s*(?:the\s*)?$", re.I)
+"""What leads a list whose sentence follows: "In (A) dorsal and (B) ventral view, the horn is visible"."""
 CONTRAST = re.compile(r"\W*(?:but|while|whereas)\b")
 MOMENT = re.compile(r"\s*(?:before|after|during|without|with)\b")
 VIEW = re.compile(
-    r"(?:\w+(?:al|ic|ed|ive|ous|ar|or|ior|ary|ine)|left|right|top|bottom|front|back|side|low|high|strong|weak|mild|WT|KO|"
+    r"(?:[\w-]+(?:al|ic|ed|ive|ous|ar|or|ior|ary|ine)|left|right|top|bottom|front|back|side|low|high|strong|weak|mild|WT|KO|"
     r"early|late|first|second|upper|lower|male|female|before|after|during)$",
     re.I,
 )

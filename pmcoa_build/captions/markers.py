@@ -83,7 +83,8 @@ def _ends_sentence(text: str, start: int, dot: int, end: int) -> bool:
         return False
     if len(text[start:dot].strip(" (")) <= 1:
         return False  # "A. Left": the dot belongs to the marker
-    if text[dot - 1] == ")" and _LISTED.search(text[max(start, dot - 12) : dot]):
+    unbalanced = text[dot - 1] == ")" and text.rfind("(", start, dot) <= text.rfind(")", start, dot - 1)
+    if unbalanced and _LISTED.search(text[max(start, dot - 12) : dot]):
         return False  # "shows A). Large"
     return end > dot + 1 or text[dot - 1].islower() or text[dot - 1] in ")]"
 

@@ -199,6 +199,9 @@ def _leading(out: Clauses, text: str, start: int, end: int, markers: list[Marker
         cuts = [match.end() for match in cl.SPLIT.finditer(text, markers[-2].end, last.start)]
         out.give(last.labels, cuts[-1] if cuts else markers[-2].end, last.start, text)
     closed = text.find(")", last.end, end) if last.style == "legend" else -1
+    located = not markers[0].opens and cl.LOCATED.match(text, start, markers[0].start)
+    if located and closed < 0:
+        closed = text.find(",", last.end, end)
     shared = closed if closed >= 0 else _shared_end(text, items, last.end, end)
     out.give(last.labels, last.end, shared, text)
     out.give(named, shared, end, text)
