@@ -27,7 +27,7 @@ class Marker(NamedTuple):
     """What stands in the brackets beside the labels: "in red" of "(C, in red)"."""
 
 
-PREFIX = r"(?:(?:[Pp]anels?|[Ii]mages?|[Pp]arts?|[Ff]igs?\.?|[Ff]igures?|[Rr]ows?|[Cc]olumns?|[Pp]lates?)\s+)?"
+PREFIX = r"(?:[Ff]igs?\.|(?:[Pp]anels?|[Ii]mages?|[Pp]arts?|[Ff]igs?\.?|[Ff]igures?|[Rr]ows?|[Cc]olumns?|[Pp]lates?)\s+)?"
 _PAREN = re.compile(r"[(\[\uff08]([^()\[\]\uff08\uff09]{1,60})[)\]\uff09]")
 _PURE = re.compile(rf"\s*{PREFIX}({LIST})\s*(?:panels?)?\s*[.:,;]?\s*$")
 _WORDED = re.compile(r"\s*[Pp]anels?\s")

@@ -24,9 +24,9 @@ _OPEN = re.compile(
     rf"(?:\s*(?:\.(?![A-Z]\.)|[:|]|\))(?:\s*[.,:])?(?=\s|$|[A-Z(])|\s?[{DASHES}](?=\s)|(\s*,)(?=\s))"
 )
 _BARE = re.compile(
-    rf"(?:(?:and|or)\s+)?(?:({LIST})\s+(?=[A-Z*\u00d7\u201c\"\u0394-\u03c9]|(?:and|or)\b|"
-    r"\((?:[Tt]op|[Bb]ottom|[Ll]eft|[Rr]ight|[Uu]pper|[Ll]ower))|"
-    rf"({UNIT}(?:(?:{lb.RANGE}|{lb.COMMA}){UNIT}(?![\w'])){{1,25}})\s+(?=[a-z]{{2}})|([b-z])\s+(?=\d))(?!P\s*[<=\u2264])"
+    rf"(?:(?:and|or)\s+)?(?:({UNIT}(?:(?:{lb.RANGE}|{lb.COMMA}){UNIT}(?![\w'])){{1,25}})\s+(?=[a-z]{{2}}(?!d\b|r\b))|"
+    rf"({LIST})\s+(?=[A-Z*\u00d7\u201c\"\u0394-\u03c9]|(?:and|or)\b|"
+    r"\((?:[Tt]op|[Bb]ottom|[Ll]eft|[Rr]ight|[Uu]pper|[Ll]ower))|([b-z])\s+(?=\d))(?!P\s*[<=\u2264])"
 )
 _BARE_INNER = re.compile(r"[,;:.(]\s*(?:and\s+|or\s+)?([a-z](?:[\u2013-][a-z])?)(?=\s+[^\W_])(?!\s+[pP]\s*[<=\u2264])")
 _BARE_LIST = re.compile(
@@ -106,6 +106,11 @@ def _at_starts(text: str, starts: list[int]) -> Iterator[Marker]:
             comma, worded = match[3] is not None, match[1] is not None
             found = lb.parse_list(match[2])
             if found and not (comma and len(found) == 1 and found[0].islower() and _footnote(text, match.end())):
+                bare = _BARE.match(text, start) if comma else None
+                listed = lb.parse_list(bare[1] or bare[2] or "") if bare else ()
+                if bare and len(listed) > len(found) and len("".join(listed)) == len(listed):  # "b, d Physical map"
+                    yield Marker(start, bare.end(), listed, "comma", 0.85, True)
+                    continue
                 style = "comma" if comma else "dot" if text[match.end(2)] == "." else "open"
                 yield Marker(start, match.end(), found, style, 0.9 if worded or not comma else 0.85, True)
                 continue
@@ -172,7 +177,7 @@ def candidates(text: str, starts: list[int]) -> list[Marker]:
     kept: list[Marker] = []
     for marker in sorted(found, key=lambda m: (m.start, -m.strength)):
         if kept and marker.start < kept[-1].end:
-            if _sureness(marker) > _sureness(kept[-1]):
+            if marker.labels != kept[-1].labels and _sureness(marker) > _sureness(kept[-1]):
                 kept[-1] = marker
         else:
             kept.append(marker)

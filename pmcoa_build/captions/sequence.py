@@ -78,7 +78,8 @@ def _glossary(homes: Homes, markers: list[Marker]) -> bool:
     if not others or not one.labels[0].isupper():
         return False
     places = [home.start for home in homes.values()]
-    return places != sorted(places) or (one.style == "inner" and len(homes) <= len(others))
+    alone = len({base(label) for label in homes}) == 1
+    return len(homes) <= len(others) and (alone or one.style == "inner" or places != sorted(places))
 
 
 def _capitals_lead(upper: Homes, lower: Homes) -> bool:
@@ -115,7 +116,7 @@ def _table(markers: list[Marker], kind: str) -> Table:
     table: Table = {}
     for marker in markers:
         for place in _places(marker.labels, kind):
-            if marker.strength >= 0.8 or kind in ("roman", "digit") or max(map(len, marker.labels)) == 1:
+            if marker.strength >= 0.6 or kind in ("roman", "digit") or max(map(len, marker.labels)) == 1:
                 table.setdefault(place, []).append(marker)
     return table
 
@@ -132,7 +133,7 @@ def _beginnings(table: Table) -> list[int]:
     for known in (opening, sure):
         place = min((r for r in table if known[r]), default=0)
         run = [known.get(place + n, []) for n in range(3)]
-        listed = any(len(m.labels) > 1 or (m.opens and m.style == "paren") for m in sure.get(place, []))
+        listed = any(len(m.labels) > 2 or (m.opens and m.style == "paren") for m in sure.get(place, []))
         if place and run[1] and (run[2] or listed):
             return [0, place]
     return [0]
@@ -145,7 +146,7 @@ def _chain(table: Table, other: Table, kind: str, place: int) -> Homes:
     position = -1
     while True:
         home = _home(table, place, position, homes)
-        if home is None and homes and _sure(homes):
+        if home is None and homes and _sure(homes) and rank(base(list(homes)[-1]), kind) >= 0:
             home = _slip(other.get(place, []), position)
         if home is not None:
             position = home.start
@@ -173,6 +174,11 @@ def _goes_on(following: list[Marker], homes: Homes) -> bool:
     return len(homes) >= 2 and any(m.strength >= 0.8 and (m.opens or not opening) for m in following)
 
 
+def _revisits(marker: Marker, homes: Homes) -> bool:
+    """Does the marker name panels again that others introduced: "(A–C) Wild type, (D–F) mutant. (B, E) Details"?"""
+    return any(label in homes and homes[label].start < marker.start for label in marker.labels)
+
+
 def _home(table: Table, place: int, position: int, homes: Homes) -> Marker | None:
     """The candidate that introduces the label: the first sure one that does not stand before all other labels, or one
     that opens a clause where the next label does not stand between ("(B) as in (C). (C) …", but "In (A) dorsal, (B)
@@ -183,7 +189,7 @@ def _home(table: Table, place: int, position: int, homes: Homes) -> Marker | Non
         begun = _start(homes) if homes else -1
         strong = [m for m in strong if m.start >= begun] or strong  # "all from Peru, but (K–L). Ribs (A), …"
         first = strong[0]
-        opening = next((m for m in strong if m.opens), first)
+        opening = next((m for m in strong if m.opens and not _revisits(m, homes)), first)
         following = [m.start for m in table.get(place + 1, []) if m.strength >= 0.5]
         between = any(max(first.start, position) < start < opening.start for start in following)
         return first if between else opening
