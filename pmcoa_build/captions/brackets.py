@@ -27,7 +27,9 @@ class Marker(NamedTuple):
     """What stands in the brackets beside the labels: "in red" of "(C, in red)"."""
 
 
-PREFIX = r"(?:[Ff]igs?\.|(?:[Pp]anels?|[Ii]mages?|[Pp]arts?|[Ff]igs?\.?|[Ff]igures?|[Rr]ows?|[Cc]olumns?|[Pp]lates?)\s+)?"
+PREFIX = (
+    r"(?:[Ff]igs?\.|(?:[Pp]anels?|[Ii]mages?|[Pp]arts?|[Ff]igs?\.?|[Ff]igures?|[Rr]ows?|[Cc]olumns?|[Pp]lates?)\s+)?"
+)
 _PAREN = re.compile(r"[(\[\uff08]([^()\[\]\uff08\uff09]{1,60})[)\]\uff09]")
 _PURE = re.compile(rf"\s*{PREFIX}({LIST})\s*(?:panels?)?\s*[.:,;]?\s*$")
 _WORDED = re.compile(r"\s*[Pp]anels?\s")
@@ -39,6 +41,7 @@ _HEAD = re.compile(
 _EXTRA_HEAD = re.compile(rf"\s*{PREFIX}{LIST}(?=[\s,;:.])")
 _TAIL = re.compile(rf"\s*\w\w.{{1,45}}[,;]\s*{PREFIX}({LIST})\s*$")
 _NOT_EXTRA = re.compile(r"[=<>\u2264\u2265%]|\bet al|^\s*n\s|\d{4}")
+_COUNTED = re.compile(rf"\s*(?:[Pp]anels?\s+)?{LIST}[,;]\s*n\s?=")  # "(panel A, n = 19)"
 _CITED = re.compile(
     r"\b(?:figs?\.?|figures?|tables?|eqs?\.?|movies?|videos?|vitamin|hepatitis|letters?|superscripts?)(?:\s+S?\d+)?[\s,]*$",
     re.I,
@@ -66,7 +69,7 @@ def _content(content: str) -> tuple[tuple[str, ...], str]:
     match = _PURE.match(content.replace(";", ","))
     if match:
         return lb.parse_list(match[1]), "paren"
-    if _NOT_EXTRA.search(content):
+    if _NOT_EXTRA.search(content) and not _COUNTED.match(content):
         return (), ""
     for form, pattern in (("head", _HEAD), ("tail", _TAIL)):
         match = pattern.match(content)

@@ -33,10 +33,13 @@ _BARE_LIST = re.compile(
     rf";\s+(?:and\s+|or\s+)?({UNIT}(?:(?:{lb.RANGE}|{lb.COMMA}){UNIT}(?![\w'])){{1,25}})\s+(?=[a-z]{{2}})"
 )
 _BARE_UPPER = re.compile(r"(?<![\w\u2013/-])([A-Z](?:[\u2013-][A-Z])?)(?=\s+[A-Za-z\d])")
-_BARE_LOWER = re.compile(r"(?<=[a-z] )(a)(?=\s+\d|\s+[A-Z]{2})|\band\s+([b-z])(?=\s+[A-Z\d]|\s+[a-z]{3})")
+_BARE_LOWER = re.compile(
+    r"(?<=[a-z] )(a)(?=\s+\d|\s+[A-Z]{2})|\band\s+([b-z])(?=\s+[A-Z\d]|\s+[a-z]{3})|"
+    r"(?<=[a-z)] )([b-h])(?=\s+[A-Z][a-z])"
+)
 _GLUED_LIST = re.compile(rf"(?<![\w{DASHES}])([A-Z](?:{lb.RANGE}|{lb.COMMA})[A-Z])(?=[A-Z][a-z]{{3}})")
 _LOOSE_LIST = re.compile(rf"(?<=[\w)]\s)([A-Z](?:{lb.RANGE}|{lb.COMMA})[A-Z])[.:]\s(?=[A-Z])")
-_LOOSE = re.compile(r"(?<=[\w)]\s)([A-Za-z])[.:](?=\s)")
+_LOOSE = re.compile(r"(?:(?<=[\w)]\s)([A-Za-z])[.:](?=\s)|(?<=\))([A-Z]):)")
 _GENUS = re.compile(
     r"[A-Z]\.\s?(?!(?:\w*analy|bas|ax|stat|foc|th|vario|previo)[ui]?s\b)[a-z]+(?:[ui]s|um|[a-z]i|ae|[ae]ns|[b-df-z]a|oides|gaster|pombe)\b"
 )
@@ -162,7 +165,8 @@ def _unpunctuated(text: str) -> Iterator[Marker]:
     for match in _LOOSE_LIST.finditer(text):
         yield Marker(match.start(1), match.end(), lb.parse_list(match[1]), "open", 0.85, True)
     for match in _LOOSE.finditer(text):
-        yield Marker(match.start(1), match.end(), (match[1],), "loose", 0.25, False)
+        letter = match[1] or match[2]
+        yield Marker(match.start(), match.end(), (letter,), "loose", 0.25, False)
 
 
 def candidates(text: str, starts: list[int]) -> list[Marker]:
@@ -209,7 +213,11 @@ def _cited(text: str, marker: Marker) -> bool:
         place = text.find(marker.labels[0], marker.start)
         if _GENUS.match(text, place):
             return True
-        return not marker.opens and _CITED.search(text, max(0, marker.start - 14), marker.start) is not None
+        return (
+            not marker.opens
+            and marker.style != "mention"
+            and _CITED.search(text, max(0, marker.start - 14), marker.start) is not None
+        )
     return False
 
 

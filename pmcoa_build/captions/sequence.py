@@ -200,7 +200,7 @@ def _home(table: Table, place: int, position: int, homes: Homes) -> Marker | Non
         later = [m.start for m in table.get(1, []) if m.start > weak[0].start]
         weak = [m for m in weak if not later or m.start < later[0]][-1:]
     home = weak[0]
-    styles = {"bare": ("bare", "loose"), "loose": ("bare", "loose", "dot")}.get(home.style)
+    styles = {"bare": ("bare", "loose"), "loose": ("bare", "loose", "dot", "open")}.get(home.style)
     if homes and styles and 2 * sum(h.style in styles for h in homes.values()) < len(homes):
         return home if any(m.strength >= 0.8 for m in table.get(place + 1, [])) else None
     return home
