@@ -41,7 +41,8 @@ class _Walk:
             while at < len(markers) and markers[at].start < end:
                 here.append(markers[at])
                 at += 1
-            kind = generic_kind(self.text, start)
+            marked = here and here[0].opens and here[0].start == start
+            kind = "" if marked else generic_kind(self.text, start)
             active = self.active(here, kind)
             if active:
                 self.marked(start, end, active, kind)

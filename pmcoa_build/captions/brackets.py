@@ -38,7 +38,7 @@ _HEAD = re.compile(
     r"arrow\w*|panel\w*|and inset|in |\u00d7|black|white|red|blue|green)).*$",
     re.S,
 )
-_EXTRA_HEAD = re.compile(rf"\s*{PREFIX}{LIST}(?=[\s,;:.])")
+_EXTRA_HEAD = re.compile(rf"\s*{PREFIX}{LIST}(?=[\s,;:.])(?!\s*[=<>])")
 _TAIL = re.compile(rf"\s*\w\w.{{1,45}}[,;]\s*{PREFIX}({LIST})\s*$")
 _NOT_EXTRA = re.compile(r"[=<>\u2264\u2265%]|\bet al|^\s*n\s|\d{4}")
 _COUNTED = re.compile(rf"\s*(?:[Pp]anels?\s+)?{LIST}[,;]\s*n\s?=")  # "(panel A, n = 19)"

@@ -46,7 +46,7 @@ _GENUS = re.compile(
 """A genus cut to its letter before an epithet: "C. elegans", "S. aureus"."""
 _IN_OPEN = re.compile(rf"(?:[Ii]n|[Ff]or)\s+\(?({LIST})\)?\s*,(?=\s)")
 _INNER = re.compile(
-    rf"(?:(?<=[;,:{DASHES}(])\s*(?:and\s+|or\s+)?|(?<=\s)(?:and|or|for|in)\s+)({LIST})(?:\s*(?:[,:;]|=(?!\s*[\d<]))|\)(?:[.,:])?|\.)(?=\s)"
+    rf"(?:(?:(?<=[;,:(])\s*|(?<=[{DASHES}])\s+)(?:and\s+|or\s+)?|(?<=\s)(?:and|or|for|in)\s+)({LIST})(?:\s*(?:[,:;]|=(?!\s*[\d<]))|\)(?:[.,:])?|\.)(?=\s)"
 )
 _WORD = re.compile(rf"\b((?:[Ii]n\s+)?[Pp]anels?)\s+\(?({LIST})\)?(?![\w(])")
 _MENTION = re.compile(rf"\b(?:in|on|for|of|from|see|to)\s+(?!a\s+[^\W\d_]|I\b|a\s+\d)({LIST})(?=[\s.,;:)]|$)")
@@ -181,7 +181,7 @@ def candidates(text: str, starts: list[int]) -> list[Marker]:
     kept: list[Marker] = []
     for marker in sorted(found, key=lambda m: (m.start, -m.strength)):
         if kept and marker.start < kept[-1].end:
-            if marker.labels != kept[-1].labels and _sureness(marker) > _sureness(kept[-1]):
+            if _sureness(marker) > _sureness(kept[-1]) and (marker.strength >= 0.5 or marker.labels != kept[-1].labels):
                 kept[-1] = marker
         else:
             kept.append(marker)

@@ -146,8 +146,10 @@ def _chain(table: Table, other: Table, kind: str, place: int) -> Homes:
     position = -1
     while True:
         home = _home(table, place, position, homes)
-        if home is None and homes and _sure(homes) and rank(base(list(homes)[-1]), kind) >= 0:
-            home = _slip(other.get(place, []), position)
+        if home is None and homes and _sure(homes):
+            last = list(homes)[-1]
+            slipped = rank(base(last), kind) < 0  # only once
+            home = _slip([homes[last]] if slipped else other.get(place, []), place, position)
         if home is not None:
             position = home.start
             named = _labels_at(home, table.get(place, []), place, kind)
@@ -160,9 +162,11 @@ def _chain(table: Table, other: Table, kind: str, place: int) -> Homes:
         place += 1
 
 
-def _slip(others: list[Marker], position: int) -> Marker | None:
-    """One label written in the other case."""
+def _slip(others: list[Marker], place: int, position: int) -> Marker | None:
+    """One label, or one range of them, written in the other case."""
     for marker in others:
+        if all(rank(base(label), kind) != place for label in marker.labels for kind in ("upper", "lower")):
+            continue
         if marker.opens and (marker.strength == 1.0 or marker.style in ("open", "dot")) and marker.start >= position:
             return marker
     return None

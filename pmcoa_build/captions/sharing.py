@@ -49,7 +49,7 @@ def _share(out: Clauses, text: str, start: int, end: int, markers: list[Marker])
 
 
 def _segments(text: str, start: int, end: int, markers: list[Marker]) -> list[tuple[int, int, list[Marker]]]:
-    """A sentence cut at the semicolons behind which a list with a lead-in of its own begins: "left femur in (A) anterior
+    """A sentence cut at the semicolons and brackets behind which a list with a lead-in of its own begins: "left femur in (A) anterior
     and (B) posterior views; right femur in (C) medial view"."""
     segments: list[tuple[int, int, list[Marker]]] = []
     group: list[Marker] = []
@@ -61,6 +61,9 @@ def _segments(text: str, start: int, end: int, markers: list[Marker]) -> list[tu
             if own and (leads or (len(group) > 1 and len(own) > 2)):
                 segments.append((start, semicolon + 1, group))
                 start, group = semicolon + 1, []
+        elif group and group[-1].style == "legend" and (closed := text.find(")", group[-1].end, marker.start)) >= 0:
+            segments.append((start, closed, group))  # "(A: mice, B: rats) and guts (C: mice, D: rats)"
+            start, group = closed + 1, []
         group.append(marker)
     return [*segments, (start, end, group)]
 
@@ -247,7 +250,7 @@ def _shared_end(text: str, items: list[Span], start: int, end: int) -> int:
     if longest == 1 and (noun := cl.SHARED_NOUN.match(text, start, end)):
         return noun.start(1)
     if longest <= 4 and len(set(endings)) == 1:  # "(A) Top view, (B) side view of the crystal"
-        alike = re.compile(rf"\s*(?:\S+\s+){{0,3}}{re.escape(endings[0])}\b").match(text, start, end)
+        alike = re.compile(rf"\s*(?!(?:the|an?)\s)(?:\S+\s+){{0,3}}{re.escape(endings[0])}\b").match(text, start, end)
         if alike and not cl.NOTHING.match(text, alike.end(), end):
             return alike.end()
     verb = _PLURAL_VERB.search(text, start, end)
