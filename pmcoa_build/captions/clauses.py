@@ -68,11 +68,13 @@ class Clauses:
     of: dict[str, list[Span]] = field(default_factory=dict)
 
     def give(self, labels: tuple[str, ...], start: int, end: int, text: str) -> None:
-        """Add a trimmed span to each label."""
+        """Add a trimmed span to each label that has not got it already."""
         span = trim(text, start, end)
         if span is not None:
             for label in labels:
-                self.of.setdefault(label, []).append(span)
+                known = self.of.setdefault(label, [])
+                if not any(first <= span[0] and span[1] <= last for first, last in known):
+                    known.append(span)
 
 
 def trim(text: str, start: int, end: int) -> Span | None:

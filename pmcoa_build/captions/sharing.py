@@ -101,12 +101,15 @@ def _trailing(out: Clauses, text: str, start: int, end: int, markers: list[Marke
     lead = _lead_in(text, start, markers)
     left = led = start
     group: list[Marker] = []  # those that share the next end
+    seen: set[str] = set()  # within one list
     for marker in markers:
         if group:
             stop, left, closed = _next_item(text, left, marker.start, len(group))
             out.give(_named(group if closed else group[-1:]), group[-1].end, stop, text)
             group = [] if closed else group
-            if lead:
+            if seen.issuperset(marker.labels):  # "X (A, B) and Y (C, D) treated with drug 1 (A, C) or drug 2 (B, D)"
+                led, lead, seen = left, _last_lead(text, left, marker.start), set()
+            elif lead:
                 stop = _lead_end(text, lead, (left, marker.start))
                 out.give(marker.labels, led, stop, text)
                 if stop == 0:  # "mouse plasma against X (C) or Y (D)": this one leads those that follow
@@ -114,6 +117,7 @@ def _trailing(out: Clauses, text: str, start: int, end: int, markers: list[Marke
         out.give(marker.labels, left, marker.start, text)
         left = marker.end
         group.append(marker)
+        seen.update(marker.labels)
     out.give(_named(group), left, end, text)
 
 
@@ -146,11 +150,7 @@ def _lead_in(text: str, start: int, markers: list[Marker]) -> Lead | None:
     first = markers[0]
     if not _short([(a.end, b.start) for a, b in pairwise(markers)], text, 7):
         return None
-    lead = None
-    for match in cl.LEAD_IN.finditer(text, start, first.start):
-        if cl.trim(text, match.end(), first.start):
-            article = match.start("article") if match["article"] else match.end()
-            lead = (match.start(), article, match.end())
+    lead = _last_lead(text, start, first.start)
     words, following = _words(text, (start, first.start)), _words(text, (first.end, markers[1].start))
     count = len(following)
     if 0 < count < 3 and count < len(words) and cl.VIEW.match(words[-1]) and cl.VIEW.match(following[-1]):
@@ -158,6 +158,15 @@ def _lead_in(text: str, start: int, markers: list[Marker]) -> Lead | None:
             place = re.search(rf"(?:\S+\s+){{{count - 1}}}\S+\s*$", text[start : first.start])
             if place:  # "Radiographs anteroposterior (A) and oblique (B)"
                 return (start + place.start(),) * 3
+    return lead
+
+
+def _last_lead(text: str, start: int, end: int) -> Lead | None:
+    lead = None
+    for match in cl.LEAD_IN.finditer(text, start, end):
+        if cl.trim(text, match.end(), end):
+            article = match.start("article") if match["article"] else match.end()
+            lead = (match.start(), article, match.end())
     return lead
 
 
