@@ -1,4 +1,4 @@
-"""Candidate markers that stand in brackets: `(A)`, `(a, b)`, `(C, arrow)`, `(A)–(C)`, `B)`, `(A: axial; B: coronal)`."""
+"""Candidate markers that stand in brackets: `(A)`, `(a, b)`, `(A, left)`, `(A)–(C)`, `B)`, `(A: fins; B: gills)`."""
 
 from __future__ import annotations
 

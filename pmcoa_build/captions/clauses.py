@@ -22,9 +22,13 @@ _PREPOSITION = (
     r"in|of|by|with|without|from|for|on|at|to|via|between|after|before|during|under|using|against|through|into|over|as|per|"
     r"versus|than|following"
 )
-_DOING = r"receiving|expressing|lacking|containing|carrying|bearing|predicting|diagnosing|detecting|measuring|assessing|comparing"
+_DOING = (
+    r"receiving|expressing|lacking|containing|carrying|bearing|predicting|diagnosing|detecting|measuring|assessing|"
+    r"comparing"
+)
 JOINED = re.compile(
-    rf"(?:[,:;(]|\b(?!before|after|during|without)(?:{_PREPOSITION}|and|or|the|an?|either|both|show\w*|is|are|while|whereas|vs))\W*$",
+    rf"(?:[,:;(]|\b(?!before|after|during|without)(?:{_PREPOSITION}|and|or|the|an?|either|both|show\w*|is|are|while|"
+    r"whereas|vs))\W*$",
     re.I,
 )
 TRAILED = re.compile(rf"\s*(?:(?P<list>[,;.:)]|$|(?:and|or|vs|versus|while|whereas)\b)|(?:{_VERB}|{_PREPOSITION})\b)")
@@ -43,8 +47,8 @@ LEAD_IN = re.compile(
 OWN_START = re.compile(rf"(?:(?P<article>the|an?)|(?P<word>{_PREPOSITION}))\s", re.I)
 WORD = re.compile(r"\s*\w")
 SHARED_NOUN = re.compile(
-    r"\s*\S+\s+((?:cells?|groups?|mice|rats|animals|plants|samples|patients|tumou?rs|tissues|strains|images|sections|cohorts|"
-    r"levels|neurons|embryos|larvae|conditions|scans|views|stages|phases|lines|stains?|staining)\b)"
+    r"\s*\S+\s+((?:cells?|groups?|mice|rats|animals|plants|samples|patients|tumou?rs|tissues|strains|images|sections|"
+    r"cohorts|levels|neurons|embryos|larvae|conditions|scans|views|stages|phases|lines|stains?|staining)\b)"
 )
 """The noun behind the last of one-word items: "(a) sham, (b) vehicle and (c) drug groups"."""
 LOCATED = re.compile(r"\s*(?:in|on|at|for|with)\s*(?:the\s*)?$", re.I)
@@ -73,7 +77,7 @@ class Clauses:
         if span is not None:
             for label in labels:
                 known = self.of.setdefault(label, [])
-                if not any(first <= span[0] and span[1] <= last for first, last in known):
+                if not any(first <= span[0] and span[1] <= last for first, last in known[-8:]):
                     known.append(span)
 
 

@@ -16,7 +16,8 @@ SCALE = re.compile(
 _GENERIC = {
     "scale": SCALE,
     "statistics": re.compile(
-        r"\s*+(?:(?:[a-z] )?\W*+p\s*[<=\u2264>]|p[ -]values?\b|[*#\u2020\u2021\u00a7]|n\s*[=\u2265]|ns\b|n\.s\.|presented are\b|"
+        r"\s*+(?:(?:[a-z] )?\W*+p\s*[<=\u2264>]|p[ -]values?\b|[*#\u2020\u2021\u00a7]|n\s*[=\u2265]|ns\b|n\.s\.|"
+        r"presented are\b|"
         r"(?:all |the )?(?:data|values?|results?|error bars?|bars|points|numbers|experiments?|"
         r"statistic\w*|significan\w+|asterisks?|means?|medians?|simple regressions?|"
         r"(?:different |lowercase |small |capital )*letters|(?:all )?(?:of )?(?:the )?graphs|"
@@ -26,13 +27,15 @@ _GENERIC = {
         re.I,
     ),
     "abbreviations": re.compile(
-        r"\s*(?:(?i:(?:\w+ )?abbreviations?|abbr|key|legend)\b|(?:[^\W_][\w/+-]{0,12}\s*[,=:]\s*[^,;=]{2,60}[;,.]\s*){2}|"
+        r"\s*(?:(?i:(?:\w+ )?abbreviations?|abbr|key|legend)\b|"
+        r"(?:[^\W_][\w/+-]{0,12}\s*[,=:]\s*[^,;=]{2,60}[;,.]\s*){2}|"
         r"[A-Z][A-Za-z0-9-]{1,9}(?:, | indicates )[a-z][^;,.]{3,60}(?:\.?\s*$|;))"
     ),
     "see": re.compile(
         r"\s*(?:see (?:also|text|main|supp)|for (?:details|more|further|clarity|abbreviations|controls|interpretation)|"
         r"(?:additional |further )?(?:details|information) (?:\w+ ){0,2}(?:described|given|provided|found)|"
-        r"additional (?:details|information)|data information|the online version|(?:the )?(?:raw|source) data|reproduced|adapted|reprinted|"
+        r"additional (?:details|information)|data information|the online version|"
+        r"(?:the )?(?:raw|source) data|reproduced|adapted|reprinted|"
         r"modified (?:from|with)|images? (?:courtesy|were)|please|copyright|dashed|(?:the )?[xy][- ]ax[ie]s|"
         r"(?:all |the )*(?:\w+ )?(?:images?|sections?|pictures?|micrographs?|blots?|plots?|graphs?|traces?) "
         r"(?:shown )?(?:are|were) representative|"

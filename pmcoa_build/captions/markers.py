@@ -41,12 +41,13 @@ _GLUED_LIST = re.compile(rf"(?<![\w{DASHES}])([A-Z](?:{lb.RANGE}|{lb.COMMA})[A-Z
 _LOOSE_LIST = re.compile(rf"(?<=[\w)]\s)([A-Z](?:{lb.RANGE}|{lb.COMMA})[A-Z])[.:]\s(?=[A-Z])")
 _LOOSE = re.compile(r"(?:(?<=[\w)]\s)([A-Za-z])[.:](?=\s)|(?<=\))([A-Z]):)")
 _GENUS = re.compile(
-    r"[A-Z]\.\s?(?!(?:\w*analy|bas|ax|stat|foc|th|vario|previo)[ui]?s\b)[a-z]+(?:[ui]s|um|[a-z]i|ae|[ae]ns|[b-df-z]a|oides|gaster|pombe)\b"
+    r"[A-Z]\.\s?[a-z]+(?:[ui]s|um|[a-z]i|ae|[ae]ns|[b-df-z]a|oides|gaster|pombe|rerio|mays|vivax|niger)\b"
 )
-"""A genus cut to its letter before an epithet: "C. elegans", "S. aureus"."""
+"""A genus cut to its letter before an epithet, "C. elegans"; or "C. retina", where A and B are dotted so too."""
 _IN_OPEN = re.compile(rf"(?:[Ii]n|[Ff]or)\s+\(?({LIST})\)?\s*,(?=\s)")
 _INNER = re.compile(
-    rf"(?:(?:(?<=[;,:(])\s*|(?<=[{DASHES}])\s+)(?:and\s+|or\s+)?|(?<=\s)(?:and|or|for|in)\s+)({LIST})(?:\s*(?:[,:;]|=(?!\s*[\d<]))|\)(?:[.,:])?|\.)(?=\s)"
+    rf"(?:(?:(?<=[;,:(])\s*|(?<=[{DASHES}])\s+)(?:and\s+|or\s+)?|(?<=\s)(?:and|or|for|in)\s+)({LIST})"
+    r"(?:\s*(?:[,:;]|=(?!\s*[\d<]))|\)(?:[.,:])?|\.)(?=\s)"
 )
 _WORD = re.compile(rf"\b((?:[Ii]n\s+)?[Pp]anels?)\s+\(?({LIST})\)?(?![\w(])")
 _MENTION = re.compile(rf"\b(?:in|on|for|of|from|see|to)\s+(?!a\s+[^\W\d_]|I\b|a\s+\d)({LIST})(?=[\s.,;:)]|$)")
@@ -100,39 +101,37 @@ _LOWER_MARKER = re.compile(
 )
 
 
-def _at_starts(text: str, starts: list[int]) -> Iterator[Marker]:
-    for start in starts:
-        if not _POSSIBLE.match(text, start):
-            continue
-        match = _OPEN.match(text, start)
-        if match:
-            comma, worded = match[3] is not None, match[1] is not None
-            found = lb.parse_list(match[2])
-            if found and not (comma and len(found) == 1 and found[0].islower() and _footnote(text, match.end())):
-                bare = _BARE.match(text, start) if comma else None
-                listed = lb.parse_list(bare[1] or bare[2] or "") if bare else ()
-                if bare and len(listed) > len(found) and len("".join(listed)) == len(listed):  # "b, d Physical map"
-                    yield Marker(start, bare.end(), listed, "comma", 0.85, True)
-                    continue
-                style = "comma" if comma else "dot" if text[match.end(2)] == "." else "open"
-                yield Marker(start, match.end(), found, style, 0.9 if worded or not comma else 0.85, True)
-                continue
-        match = _WORD.match(text, start)
-        if match:
-            yield Marker(start, match.end(), lb.parse_list(match[2]), "word", 0.9, True)
-            continue
-        match = _IN_OPEN.match(text, start)
-        if match:
-            yield Marker(start, match.end(), lb.parse_list(match[1]), "in", 0.4, True)
-            continue
-        match = _BARE.match(text, start)
-        if match:
-            found = lb.parse_list(match[1] or match[2] or match[3])
-            yield Marker(start, match.end(), found, "bare", 0.5, True)
+def _at_start(text: str, start: int) -> Marker | None:
+    """The marker that a sentence begins with."""
+    if not _POSSIBLE.match(text, start):
+        return None
+    if (match := _OPEN.match(text, start)) and (marker := _opened(text, start, match)):
+        return marker
+    if match := _WORD.match(text, start):
+        return Marker(start, match.end(), lb.parse_list(match[2]), "word", 0.9, True)
+    if match := _IN_OPEN.match(text, start):
+        return Marker(start, match.end(), lb.parse_list(match[1]), "in", 0.4, True)
+    if match := _BARE.match(text, start):
+        return Marker(start, match.end(), lb.parse_list(match[1] or match[2] or match[3]), "bare", 0.5, True)
+    return None
 
 
-def _footnote(text: str, position: int) -> bool:
-    return re.match(r"\s*[pP]\s*[<=\u2264]", text[position : position + 8]) is not None
+def _opened(text: str, start: int, match: re.Match[str]) -> Marker | None:
+    """A marker with its full stop, colon, bracket or comma; a comma may be that of a list without one: "b, d Map"."""
+    found = lb.parse_list(match[2])
+    if not found or match[3] is None:
+        style = "dot" if text[match.end(2)] == "." else "open"
+        return Marker(start, match.end(), found, style, 0.9, True) if found else None
+    if len(found) == 1 and found[0].islower() and _FOOTNOTE.match(text, match.end()):
+        return None
+    bare = _BARE.match(text, start)
+    listed = lb.parse_list(bare[1] or bare[2] or "") if bare else ()
+    if bare and len(listed) > len(found) and len("".join(listed)) == len(listed):
+        return Marker(start, bare.end(), listed, "comma", 0.85, True)
+    return Marker(start, match.end(), found, "comma", 0.9 if match[1] else 0.85, True)
+
+
+_FOOTNOTE = re.compile(r"\s*[pP]\s*[<=\u2264]")
 
 
 def _elsewhere(text: str) -> Iterator[Marker]:
@@ -157,9 +156,8 @@ def _unpunctuated(text: str) -> Iterator[Marker]:
     for match in _BARE_UPPER.finditer(text):
         yield Marker(match.start(1), match.end(1), lb.parse_list(match[1]), "bare", 0.3, False)
     for match in _BARE_LOWER.finditer(text):
-        yield Marker(
-            match.start(match.lastindex or 0), match.end(), (match[match.lastindex or 0],), "bare", 0.35, False
-        )
+        group = match.lastindex or 0
+        yield Marker(match.start(group), match.end(), (match[group],), "bare", 0.35, False)
     for match in _GLUED_LIST.finditer(text):
         yield Marker(match.start(1), match.end(1), lb.parse_list(match[1]), "open", 0.85, True)
     for match in _LOOSE_LIST.finditer(text):
@@ -172,12 +170,13 @@ def _unpunctuated(text: str) -> Iterator[Marker]:
 def candidates(text: str, starts: list[int]) -> list[Marker]:
     """All candidate markers in order of place, none overlapping another (the surer one stays)."""
     found = [*spanned(text, starts), *legends(text), *in_brackets(text, starts)]
-    found += _at_starts(text, starts)
+    found += [m for start in starts if (m := _at_start(text, start))]
     found += _elsewhere(text)
     found = [m for m in _demoted(text, starts, found) if m.labels and not _cited(text, m)]
     firsts = {m.labels[0].lower() for m in found if m.strength >= 0.8}
     if not {"a", "b"} <= firsts:
         found += [m for m in _unpunctuated(text) if m.labels and not _cited(text, m)]
+    found = _without_genera(text, found)
     kept: list[Marker] = []
     for marker in sorted(found, key=lambda m: (m.start, -m.strength)):
         if kept and marker.start < kept[-1].end:
@@ -208,17 +207,27 @@ def _demoted(text: str, starts: list[int], found: list[Marker]) -> list[Marker]:
 
 
 def _cited(text: str, marker: Marker) -> bool:
-    """Is this the letter of something else: "type B", "C. elegans"?"""
+    """Is this the letter of something else: "type B", "Fig. 2B"?"""
     if marker.style not in ("paren", "extra", "legend") and text[marker.start] not in "([":
-        place = text.find(marker.labels[0], marker.start)
-        if _GENUS.match(text, place):
-            return True
         return (
             not marker.opens
             and marker.style != "mention"
             and _CITED.search(text, max(0, marker.start - 14), marker.start) is not None
         )
     return False
+
+
+def _without_genera(text: str, found: list[Marker]) -> list[Marker]:
+    """Without the cut names of genera: letters before an epithet, where not all letters up to them open a clause
+    so."""
+    places = [text.find(m.labels[0], m.start) if m.labels[0].isupper() else -1 for m in found]
+    dotted = {text[place] for m, place in zip(found, places, strict=True) if m.opens and m.style == "dot"}
+    unbroken = {letter for letter in dotted if all(chr(n) in dotted for n in range(65, max(ord(letter), 67)))}
+    return [
+        m
+        for m, place in zip(found, places, strict=True)
+        if place < 0 or text[place] in unbroken or not _GENUS.match(text, place)
+    ]
 
 
 def _sureness(marker: Marker) -> tuple[float, int, float]:

@@ -49,8 +49,8 @@ def _share(out: Clauses, text: str, start: int, end: int, markers: list[Marker])
 
 
 def _segments(text: str, start: int, end: int, markers: list[Marker]) -> list[tuple[int, int, list[Marker]]]:
-    """A sentence cut at the semicolons and brackets behind which a list with a lead-in of its own begins: "left femur in (A) anterior
-    and (B) posterior views; right femur in (C) medial view"."""
+    """A sentence cut at the semicolons and brackets behind which a list with a lead-in of its own begins: "left femur
+    in (A) anterior and (B) posterior views; right femur in (C) medial view"."""
     segments: list[tuple[int, int, list[Marker]]] = []
     group: list[Marker] = []
     for marker in markers:
@@ -142,7 +142,7 @@ def _next_item(text: str, left: int, right: int, count: int) -> tuple[int, int, 
 
 
 Lead = tuple[int, int, int]
-"""Where the preposition, the article and the first item begin that end a lead-in; the same place where one is absent."""
+"""Where the preposition and the article that end a lead-in begin, and the first item; one place where one is absent."""
 
 
 def _lead_in(text: str, start: int, markers: list[Marker]) -> Lead | None:
@@ -153,11 +153,11 @@ def _lead_in(text: str, start: int, markers: list[Marker]) -> Lead | None:
     lead = _last_lead(text, start, first.start)
     words, following = _words(text, (start, first.start)), _words(text, (first.end, markers[1].start))
     count = len(following)
-    if 0 < count < 3 and count < len(words) and cl.VIEW.match(words[-1]) and cl.VIEW.match(following[-1]):
-        if lead is None or len(_words(text, (lead[2], first.start))) > count + 1:
-            place = re.search(rf"(?:\S+\s+){{{count - 1}}}\S+\s*$", text[start : first.start])
-            if place:  # "Radiographs anteroposterior (A) and oblique (B)"
-                return (start + place.start(),) * 3
+    alike = 0 < count < min(3, len(words)) and cl.VIEW.match(words[-1]) and cl.VIEW.match(following[-1])
+    if alike and (lead is None or len(_words(text, (lead[2], first.start))) > count + 1):
+        place = re.search(rf"(?:\S+\s+){{{count - 1}}}\S+\s*$", text[start : first.start])
+        if place:  # "Radiographs anteroposterior (A) and oblique (B)"
+            return (start + place.start(),) * 3
     return lead
 
 
@@ -188,9 +188,9 @@ def _lead_end(text: str, lead: Lead, item: Span) -> int:
 
 def _repeated(text: str, lead: Lead, item: Span) -> Lead | None:
     """The lead-in's end within an item that brings the whole phrase itself."""
-    said = text[lead[0] : lead[1]].strip(" ,:=").lower()
-    place = text.lower().rfind(f" {said} ", *item) if said else -1
-    return None if place < 0 else (place + 1, place + len(said) + 2, place + len(said) + 2)
+    said = text[lead[0] : lead[1]].strip(" ,:=")
+    places = list(re.compile(rf"\b{re.escape(said)}\s+", re.I).finditer(text, *item)) if said else []
+    return (places[-1].start(), places[-1].end(), places[-1].end()) if places else None
 
 
 def _leading(out: Clauses, text: str, start: int, end: int, markers: list[Marker]) -> bool:
