@@ -34,6 +34,7 @@ JOINED = re.compile(
 TRAILED = re.compile(rf"\s*(?:(?P<list>[,;.:)]|$|(?:and|or|vs|versus|while|whereas)\b)|(?:{_VERB}|{_PREPOSITION})\b)")
 NOTHING = re.compile(r"[\s.,;:)\]]*$")
 _CUT_LEFT = re.compile(r"(?:[\s,;:.)\]|\u2013\u2014]|-\s)*(?:(?:and|or)\b)?[\s,;:]*")
+_WORDED = re.compile(r"[^\W_]")
 _LOOSE_ENDS = " \t\n\r\v\f\u00a0\u2002\u2003\u2009\u200a\u202f\u3000,;:([-\u2013\u2014"
 SPLIT = re.compile(r"(?:[,;]\s*(?:and|or|while|whereas|but)?|\b(?:and|or|while|whereas|but))\s+")
 GOES_ON = re.compile(rf"\s*(?:{_VERB}|with|without|in|at|of|from|on|for|after|before)\b")
@@ -90,7 +91,7 @@ def trim(text: str, start: int, end: int) -> Span | None:
         if kept.endswith(word):
             kept = kept[: -len(word)].rstrip(_LOOSE_ENDS)
     end = start + len(kept)
-    return (start, end) if any(c.isalnum() for c in kept) else None
+    return (start, end) if _WORDED.search(kept) else None
 
 
 def sentences(text: str, starts: list[int], sequence: Sequence) -> list[Span]:

@@ -40,6 +40,7 @@ _BARE_LOWER = re.compile(
 _GLUED_LIST = re.compile(rf"(?<![\w{DASHES}])([A-Z](?:{lb.RANGE}|{lb.COMMA})[A-Z])(?=[A-Z][a-z]{{3}})")
 _LOOSE_LIST = re.compile(rf"(?<=[\w)]\s)([A-Z](?:{lb.RANGE}|{lb.COMMA})[A-Z])[.:]\s(?=[A-Z])")
 _LOOSE = re.compile(r"(?:(?<=[\w)]\s)([A-Za-z])[.:](?=\s)|(?<=\))([A-Z]):)")
+_LOOSE_PAIR = re.compile(r"(?<=\w )([Aa])([.:])\s(?=\w)[^.:;]{3,120}?[\s,]and\s([Bb])\2\s(?=\w)")
 _GENUS = re.compile(
     r"[A-Z]\.\s?[a-z]+(?:[ui]s|um|[a-z]i|ae|[ae]ns|[b-df-z]a|oides|gaster|pombe|rerio|mays|vivax|niger)\b"
 )
@@ -165,6 +166,9 @@ def _unpunctuated(text: str) -> Iterator[Marker]:
     for match in _LOOSE.finditer(text):
         letter = match[1] or match[2]
         yield Marker(match.start(), match.end(), (letter,), "loose", 0.25, False)
+    for match in _LOOSE_PAIR.finditer(text):
+        yield Marker(match.start(1), match.end(2), (match[1],), "loose", 0.5, False)
+        yield Marker(match.start(3), match.end(3) + 1, (match[3],), "loose", 0.5, False)
 
 
 def candidates(text: str, starts: list[int]) -> list[Marker]:
@@ -220,6 +224,8 @@ def _cited(text: str, marker: Marker) -> bool:
 def _without_genera(text: str, found: list[Marker]) -> list[Marker]:
     """Without the cut names of genera: letters before an epithet, where not all letters up to them open a clause
     so."""
+    if not _GENUS.search(text):
+        return found
     places = [text.find(m.labels[0], m.start) if m.labels[0].isupper() else -1 for m in found]
     dotted = {text[place] for m, place in zip(found, places, strict=True) if m.opens and m.style == "dot"}
     unbroken = {letter for letter in dotted if all(chr(n) in dotted for n in range(65, max(ord(letter), 67)))}

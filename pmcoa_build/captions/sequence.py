@@ -51,6 +51,8 @@ def believe(text: str, markers: list[Marker]) -> Sequence:
 def _best(table: Table, other: Table, kind: str) -> tuple[float, Homes]:
     """The best explained chain of an alphabet, and how well it is (0: not at all)."""
     best: tuple[float, Homes] = (0.0, {})
+    if not table:
+        return best
     for place in _beginnings(table):
         homes = _without_cited(_chain(table, other, kind, place))
         score = KINDS[kind] * _score(homes, kind) * (0.4 if place else 1.0)
