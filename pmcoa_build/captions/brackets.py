@@ -38,7 +38,9 @@ _HEAD = re.compile(
     r"arrow\w*|panel\w*|and inset|in |\u00d7|black|white|red|blue|green)).*$",
     re.S,
 )
-_EXTRA_HEAD = re.compile(rf"\s*{PREFIX}{LIST}(?=[\s,;:.])(?!\s*[=<>])")
+_EXTRA_SINGLE = re.compile(rf"\s*{PREFIX}{lb.UNIT}")
+_EXTRA_HEAD = re.compile(rf"\s*{PREFIX}({LIST})(?=[\s,;:.])(?!\s*[=<>])")
+_SINGLE = re.compile(rf"\s*{PREFIX}({lb.UNIT})\s*[,;:]\s*\S.*$", re.S)  # "(a, H&E)"
 _TAIL = re.compile(rf"\s*\w\w.{{1,45}}[,;]\s*{PREFIX}({LIST})\s*$")
 _NOT_EXTRA = re.compile(r"[=<>\u2264\u2265%]|\bet al|^\s*n\s|\d{4}")
 _COUNTED = re.compile(rf"\s*(?:[Pp]anels?\s+)?{LIST}[,;]\s*n\s?=")  # "(panel A, n = 19)"
@@ -67,11 +69,11 @@ def _content(content: str) -> tuple[tuple[str, ...], str]:
     """Labels inside brackets, and the form: "paren" (nothing else), "head" or "tail" (something behind or
     before them), or ""."""
     match = _PURE.match(content.replace(";", ","))
-    if match:
-        return lb.parse_list(match[1]), "paren"
+    if match and (found := lb.parse_list(match[1])):
+        return found, "paren"
     if _NOT_EXTRA.search(content) and not _COUNTED.match(content):
         return (), ""
-    for form, pattern in (("head", _HEAD), ("tail", _TAIL)):
+    for form, pattern in (("head", _HEAD), ("head", _SINGLE), ("tail", _TAIL)):
         match = pattern.match(content)
         if match and lb.parse_list(match[1]):
             return lb.parse_list(match[1]), form
@@ -97,6 +99,8 @@ def in_brackets(text: str, starts: list[int]) -> Iterator[Marker]:
             previous = Marker(start, stop, found, style, strength, opens)
         else:
             named = _EXTRA_HEAD.match(match[1]) if form == "head" else None
+            if named and not lb.parse_list(named[1]):
+                named = _EXTRA_SINGLE.match(match[1])
             cut = max(match[1].rfind(","), match[1].rfind(";"))
             inside = (start + 1 + named.end(), end - 1) if named else (start + 1, start + 1 + cut)
             opens = form == "head" and (at_start or listed)

@@ -58,7 +58,8 @@ def _segments(text: str, start: int, end: int, markers: list[Marker]) -> list[tu
         if semicolon >= 0 and text.count("(", semicolon, marker.start) == text.count(")", semicolon, marker.start):
             own = _words(text, (semicolon, marker.start))
             leads = cl.PREPOSITION_END.search(text, max(semicolon, marker.start - 12), marker.start)
-            if own and (leads or (len(group) > 1 and len(own) > 2)):
+            alike = own[:1] == [word.lower() for word in _words(text, (start, group[0].start))[:1]]
+            if own and (leads or alike or (len(group) > 1 and len(own) > 2)):
                 segments.append((start, semicolon + 1, group))
                 start, group = semicolon + 1, []
         elif group and group[-1].style == "legend" and (closed := text.find(")", group[-1].end, marker.start)) >= 0:
@@ -86,14 +87,13 @@ def _trails(text: str, start: int, end: int, markers: list[Marker]) -> bool:
         return False
     if all(marker.style in ("open", "dot", "inner", "bare", "loose", "comma") for marker in markers):
         return False
+    joined = [cl.JOINED.search(text, max(start, m.start - 12), m.start) is not None for m in markers]
     if cl.NOTHING.match(text, markers[-1].end, end):
-        return True
-    votes = 0
+        return len(markers) < 3 or not all(joined[:-1])  # "for (A) actin, (B) desmin, with an overview (C)"
+    votes = -joined[0] - 2 * sum(joined[1:])
     for marker in markers:
         after = None if cl.MOMENT.match(text, marker.end, end) else cl.TRAILED.match(text, marker.end, end)
         votes += 0 if after is None else 3 if after["list"] is not None else 1
-        joined = cl.JOINED.search(text, max(start, marker.start - 12), marker.start) is not None
-        votes -= joined * (1 if marker is markers[0] else 2)
     return votes > 0
 
 
@@ -106,6 +106,8 @@ def _trailing(out: Clauses, text: str, start: int, end: int, markers: list[Marke
         if group:
             stop, left, closed = _next_item(text, left, marker.start, len(group))
             out.give(_named(group if closed else group[-1:]), group[-1].end, stop, text)
+            if closed and text[stop] not in ",;":  # "craniocaudal (A) and oblique (B) views and ultrasound (C)"
+                lead = None
             group = [] if closed else group
             if seen.issuperset(marker.labels):  # "X (A, B) and Y (C, D) treated with drug 1 (A, C) or drug 2 (B, D)"
                 led, lead, seen = left, _last_lead(text, left, marker.start), set()
@@ -196,20 +198,20 @@ def _repeated(text: str, lead: Lead, item: Span) -> Lead | None:
 def _leading(out: Clauses, text: str, start: int, end: int, markers: list[Marker]) -> bool:
     """Share out a sentence whose markers lead; gives whether the next unmarked sentence goes on with all of them: after
     a shared end or a list of short items, but not after long clauses of their own."""
-    named = _named(markers)
+    named, last = _named(markers), markers[-1]
+    alone = cl.trim(text, last.end, end) is None  # "(B) Hip, showing the fracture (C).": the last one trails
     if not markers[0].opens and not _empty(text, start, markers[0]):
-        out.give(named, start, markers[0].start, text)
+        out.give(_named(markers[:-1]) if alone else named, start, markers[0].start, text)
     items = []
     for marker, following in pairwise(markers):
         cut = _next_lead_in(text, marker.end, following.start)
+        if alone and following is last:
+            cuts = [match.end() for match in cl.SPLIT.finditer(text, marker.end, last.start)]
+            cut = cuts[-1] if cuts else marker.end
         out.give(marker.labels, marker.end, cut, text)
         if not _empty(text, cut, following):
             out.give(following.labels, cut, following.start, text)
         items.append((marker.end, cut))
-    last = markers[-1]
-    if cl.trim(text, last.end, end) is None:  # "(B) Hip, showing the fracture (C).": the last one trails
-        cuts = [match.end() for match in cl.SPLIT.finditer(text, markers[-2].end, last.start)]
-        out.give(last.labels, cuts[-1] if cuts else markers[-2].end, last.start, text)
     closed = text.find(")", last.end, end) if last.style == "legend" else -1
     located = not markers[0].opens and cl.LOCATED.match(text, start, markers[0].start)
     if located and closed < 0:
