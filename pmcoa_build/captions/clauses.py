@@ -46,6 +46,7 @@ LEAD_IN = re.compile(
 )
 """What may end a lead-in that all marked items share: "Expression of", "Scale bar ="."""
 OWN_START = re.compile(rf"(?:(?P<article>the|an?)|(?P<word>{_PREPOSITION}))\s", re.I)
+OWN_PHRASE = re.compile(rf"\S+\s+\S+\s+(?:\S+\s+)*?(?:{_PREPOSITION})\s\S+\s\S", re.I)
 WORD = re.compile(r"\s*\w")
 SHARED_NOUN = re.compile(
     r"\s*\S+\s+((?:cells?|groups?|mice|rats|animals|plants|samples|patients|tumou?rs|tissues|strains|images|sections|"
@@ -54,7 +55,8 @@ SHARED_NOUN = re.compile(
 """The noun behind the last of one-word items: "(a) sham, (b) vehicle and (c) drug groups"."""
 LOCATED = re.compile(r"\s*(?:in|on|at|for|with)\s*(?:the\s*)?$", re.I)
 """What leads a list whose sentence follows: "In (A) dorsal and (B) ventral view, the horn is visible"."""
-CONTRAST = re.compile(r"\W*(?:but|while|whereas)\b")
+SHARED_PLACE = re.compile(r"\s*\S+\s+((?:in|from|after|during|at|on|between|under)\s)")
+CONTRAST = re.compile(r"\W*(?:but|while|whereas|with)\b")
 MOMENT = re.compile(r"\s*(?:before|after|during|without|with)\b")
 VIEW = re.compile(
     r"(?:[\w-]+(?:al|ic|ed|ive|ous|ar|or|ior|ary|ine)|left|right|top|bottom|front|back|side|low|high|strong|weak|mild|WT|KO|"

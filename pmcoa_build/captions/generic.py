@@ -36,7 +36,7 @@ _GENERIC = {
         r"(?:additional |further )?(?:details|information) (?:\w+ ){0,2}(?:described|given|provided|found)|"
         r"additional (?:details|information)|data information|the online version|"
         r"(?:the )?(?:raw|source) data|reproduced|adapted|reprinted|"
-        r"modified (?:from|with)|images? (?:courtesy|were)|please|copyright|dashed|(?:the )?[xy][- ]ax[ie]s|"
+        r"modified (?:from|with)|images? (?:courtesy|were)|please|copyright|dashed|shad\w+ areas?[,:]|(?:the )?[xy][- ]ax[ie]s|"
         r"(?:all |the )*(?:\w+ )?(?:images?|sections?|pictures?|micrographs?|blots?|plots?|graphs?|traces?) "
         r"(?:shown )?(?:are|were) representative|"
         r"(?:the )?(?:\w+ ){0,2}(?:\w+ and \w+ )?(?:lines?|circles?|dots|colou?rs?|shad\w+ areas?|areas?)"

@@ -183,6 +183,8 @@ def _lead_end(text: str, lead: Lead, item: Span) -> int:
     own = cl.OWN_START.match(text, *found)
     if own:
         return article if own["article"] else word
+    if cl.OWN_PHRASE.match(text, *found):
+        return 0
     said = text[word:article].strip(" ,:=").lower()
     phrase = text[found[0] : found[1]].lower()
     return 0 if said and said != "and" and len(phrase.split()) > 3 and f" {said} " in phrase else full
@@ -260,6 +262,8 @@ def _shared_end(text: str, items: list[Span], start: int, end: int) -> int:
         return _after_words(text, start, end, longest)
     if longest == 1 and (noun := cl.SHARED_NOUN.match(text, start, end)):
         return noun.start(1)
+    if longest == 1 and (place := cl.SHARED_PLACE.match(text, start, end)):
+        return place.start(1)
     if longest <= 4 and len(set(endings)) == 1:  # "(A) Top view, (B) side view of the crystal"
         alike = re.compile(rf"\s*(?!(?:the|an?)\s)(?:\S+\s+){{0,3}}{re.escape(endings[0])}\b").match(text, start, end)
         if alike and not cl.NOTHING.match(text, alike.end(), end):
