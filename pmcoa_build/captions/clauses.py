@@ -48,14 +48,14 @@ LEAD_IN = re.compile(
 OWN_START = re.compile(rf"(?:(?P<article>the|an?)|(?P<word>{_PREPOSITION}))\s", re.I)
 OWN_PHRASE = re.compile(rf"\S+\s+\S+\s+(?:\S+\s+)*?(?:{_PREPOSITION})\s\S+\s\S", re.I)
 WORD = re.compile(r"\s*\w")
-SHARED_NOUN = re.compile(
-    r"\s*\S+\s+((?:cells?|groups?|mice|rats|animals|plants|samples|patients|tumou?rs|tissues|strains|images|sections|"
-    r"cohorts|levels|neurons|embryos|larvae|conditions|scans|views|stages|phases|lines|stains?|staining)\b)"
+SHARED_REST = re.compile(
+    r"\s*\S+\s+((?:(?:cells?|groups?|mice|rats|animals|plants|samples|patients|tumou?rs|tissues|strains|images|sections|"
+    r"cohorts|levels|neurons|embryos|larvae|conditions|scans|views|stages|phases|lines|stains?|staining)\b)|"
+    r"(?:in|from|after|during|at|on|between|under)\s)"
 )
-"""The noun behind the last of one-word items: "(a) sham, (b) vehicle and (c) drug groups"."""
+"""What stands behind the last of one-word items: "(a) sham, (b) vehicle and (c) drug groups", "… (c) IL-6 in serum"."""
 LOCATED = re.compile(r"\s*(?:in|on|at|for|with)\s*(?:the\s*)?$", re.I)
 """What leads a list whose sentence follows: "In (A) dorsal and (B) ventral view, the horn is visible"."""
-SHARED_PLACE = re.compile(r"\s*\S+\s+((?:in|from|after|during|at|on|between|under)\s)")
 CONTRAST = re.compile(r"\W*(?:but|while|whereas|with)\b")
 MOMENT = re.compile(r"\s*(?:before|after|during|without|with)\b")
 VIEW = re.compile(

@@ -260,10 +260,8 @@ def _shared_end(text: str, items: list[Span], start: int, end: int) -> int:
     endings = [w[-1] for w in words if w]
     if longest <= 3 and all(cl.VIEW.match(ending) for ending in endings):
         return _after_words(text, start, end, longest)
-    if longest == 1 and (noun := cl.SHARED_NOUN.match(text, start, end)):
-        return noun.start(1)
-    if longest == 1 and (place := cl.SHARED_PLACE.match(text, start, end)):
-        return place.start(1)
+    if longest == 1 and (rest := cl.SHARED_REST.match(text, start, end)):
+        return rest.start(1)
     if longest <= 4 and len(set(endings)) == 1:  # "(A) Top view, (B) side view of the crystal"
         alike = re.compile(rf"\s*(?!(?:the|an?)\s)(?:\S+\s+){{0,3}}{re.escape(endings[0])}\b").match(text, start, end)
         if alike and not cl.NOTHING.match(text, alike.end(), end):
