@@ -28,7 +28,7 @@ class _Walk:
         self.text, self.sequence = text, sequence
         self.out = Clauses()
         self.current: tuple[str, ...] = ()
-        self.in_tail = False
+        self.in_tail = self.led = False
         self.generic: set[str] = set()
         self.last_home = max(sequence.homes.values())
         opening = {m.start for m in sequence.markers if m.opens}
@@ -62,8 +62,7 @@ class _Walk:
             return True
         if kind in ("scale", "statistics"):
             return True
-        after_semicolon = _SEMICOLON.search(self.text, max(0, marker.start - 7), marker.start)
-        if after_semicolon and marker.strength >= 0.5 and kind != "abbreviations":
+        if self.follows_semicolon(marker) and marker.strength >= 0.5 and kind != "abbreviations":
             return True
         if marker.style in _WEAK or kind == "abbreviations":
             return False
@@ -72,9 +71,18 @@ class _Walk:
         cited = CITES.search(self.text, max(0, marker.start - 8), marker.start)
         return cited is None and (not self.leads or (first is None and marker.start > self.last_home))
 
+    def follows_semicolon(self, marker: Marker) -> bool:
+        """Does the marker stand behind a semicolon?"""
+        return _SEMICOLON.search(self.text, max(0, marker.start - 7), marker.start) is not None
+
     def marked(self, start: int, end: int, markers: list[Marker], kind: str) -> None:
         homes = self.sequence.homes
         new = [label for m in markers for label in m.labels if homes[label] == m.start]
+        first = markers[0]
+        if self.led and not first.opens and first.style == "inner" and self.follows_semicolon(first):
+            self.out.give(self.current, start, first.start, self.text)  # "A: Group 1. Control; B: Group 2."
+            start, markers = first.start, [first._replace(opens=True), *markers[1:]]
+        self.led = markers[0].opens
         labels = hand_out(self.out, self.text, start, end, markers)
         if kind and not new and not markers[0].opens:
             return

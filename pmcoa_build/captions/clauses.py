@@ -16,7 +16,7 @@ Span = tuple[int, int]
 
 _VERB = (
     r"shows?|showed|showing|shown|demonstrat\w+|reveal\w*|indicat\w+|depict\w*|display\w*|represent\w*|illustrat\w+|"
-    r"confirm\w*|is|are|was|were|has|have|had|suggest\w*|exhibit\w*|present\w*|highlight\w*|compar\w+"
+    r"confirm\w*|includ\w+|is|are|was|were|has|have|had|suggest\w*|exhibit\w*|present\w*|highlight\w*|compar\w+"
 )
 _PREPOSITION = (
     r"in|of|by|with|without|from|for|on|at|to|via|between|after|before|during|under|using|against|through|into|over|as|per|"

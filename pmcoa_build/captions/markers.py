@@ -86,6 +86,8 @@ def _ends_sentence(text: str, start: int, dot: int, end: int) -> bool:
     """Is this full stop one, and not that of an abbreviation or of a marker?"""
     if _ABBREVIATED.search(text[max(start, dot - 8) : dot]):
         return False
+    if _INITIAL.search(text, max(start, dot - 9), dot):
+        return False
     if len(text[start:dot].strip(" (")) <= 1:
         return False  # "A. Left": the dot belongs to the marker
     unbalanced = text[dot - 1] == ")" and text.rfind("(", start, dot) <= text.rfind(")", start, dot - 1)
@@ -95,6 +97,7 @@ def _ends_sentence(text: str, start: int, dot: int, end: int) -> bool:
 
 
 _HEADING = re.compile(r"\s*+(?:(?:Figure|Fig\.?)\s*S?\d++[.:]?\s+(?=\S))?+")
+_INITIAL = re.compile(r"(?:\bProf|\bDr|\b[A-Z])\.\s?[A-Z]$")
 _LISTED = re.compile(r"^[^(]*(?:[,:;]|\b(?:and|shows?|in|of|with))\s+\(?[A-Za-z]\)$")
 _LOWER_MARKER = re.compile(
     r"[a-z](?:[.):,]|\s*[\u2013,-]\s*[a-z]\b|\s+[(A-Z\d*\u00d7]|\s+and\s+[a-z]\b|\s+[pP]\s*[<=\u2264])|[a-z]\s[^\W_]{2}|"
