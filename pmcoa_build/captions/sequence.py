@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -136,7 +137,8 @@ def _beginnings(table: Table) -> list[int]:
         place = min((r for r in table if known[r]), default=0)
         run = [known.get(place + n, []) for n in range(3)]
         listed = any(len(m.labels) > 2 or (m.opens and m.style == "paren") for m in sure.get(place, []))
-        if place and run[1] and (run[2] or listed):
+        forgotten = place == 1 and run[1] and run[0][0].start < run[1][0].start  # "Height, (B) area, and (C) mass"
+        if place and run[1] and (run[2] or listed or forgotten):
             return [0, place]
     return [0]
 
@@ -155,13 +157,17 @@ def _chain(table: Table, other: Table, kind: str, place: int) -> Homes:
         if home is not None:
             position = home.start
             named = _labels_at(home, table.get(place, []), place, kind)
-            if not named:
-                return homes
+            if not named or (_is_part(named[0], kind) and not home.opens and not all(len(h) > 1 for h in homes)):
+                return homes  # "(E1, optimal; E2, delayed)" among lettered panels
             for label in named:
                 homes[label] = home if label in home.labels else next(m for m in table[place] if label in m.labels)
         elif not _goes_on(table.get(place + 1, []), homes):
             return homes
         place += 1
+
+
+def _is_part(label: str, kind: str) -> bool:
+    return kind in ("upper", "lower") and len(label) > 1
 
 
 def _slip(others: list[Marker], place: int, position: int) -> Marker | None:
@@ -206,7 +212,7 @@ def _home(table: Table, place: int, position: int, homes: Homes) -> Marker | Non
         later = [m.start for m in table.get(1, []) if m.start > weak[0].start]
         weak = [m for m in weak if not later or m.start < later[0]][-1:]
     home = weak[0]
-    styles = {"bare": ("bare", "loose"), "loose": ("bare", "loose", "dot", "open")}.get(home.style)
+    styles = {"bare": ("bare", "loose", "comma"), "loose": ("bare", "loose", "dot", "open")}.get(home.style)
     if homes and styles and 2 * sum(h.style in styles for h in homes.values()) < len(homes):
         return home if any(m.strength >= 0.8 for m in table.get(place + 1, [])) else None
     return home
@@ -228,7 +234,8 @@ def _labels_at(home: Marker, here: list[Marker], place: int, kind: str) -> list[
 def _score(homes: Homes, kind: str) -> float:
     if not homes:
         return 0.0
-    best = [home.strength * (1.5 if home.opens else 1.0) for home in homes.values()]
+    counts = Counter(homes.values())  # a range of 24 is no better than four labels
+    best = [home.strength * (1.5 if home.opens else 1.0) * min(count, 4) for home, count in counts.items()]
     if len(homes) == 1 and not _alone(next(iter(homes.values()))):
         return 0.0
     if kind == "digit" and not all(home.opens and home.style == "paren" for home in homes.values()):
