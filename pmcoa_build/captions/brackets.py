@@ -43,7 +43,7 @@ _EXTRA_HEAD = re.compile(rf"\s*{PREFIX}({LIST})(?=[\s,;:.])(?!\s*[=<>])")
 _SINGLE = re.compile(rf"\s*{PREFIX}({lb.UNIT})\s*[,;:]\s*\S.*$", re.S)  # "(a, H&E)"
 _TAIL = re.compile(rf"\s*\w\w.{{1,45}}[,;]\s*{PREFIX}({LIST})\s*$")
 _NOT_EXTRA = re.compile(r"[=<>\u2264\u2265%]|\bet al|^\s*n\s|\d{4}")
-_COUNTED = re.compile(rf"\s*(?:[Pp]anels?\s+)?{LIST}[,;]\s*n\s?=")  # "(panel A, n = 19)"
+_COUNTED = re.compile(rf"\s*(?:[Pp]anels?\s+)?{LIST}[,;]\s*(?:n\s?=|\d{{4}}\s*$)")  # "(panel A, n = 19)", "(D–F; 2014)"
 _CITED = re.compile(
     r"\b(?:figs?\.?|figures?|tables?|eqs?\.?|movies?|videos?|vitamin|hepatitis|letters?|superscripts?)(?:\s+S?\d+)?[\s,]*$",
     re.I,

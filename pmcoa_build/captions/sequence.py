@@ -295,8 +295,8 @@ def _settle(markers: list[Marker], homes: Homes) -> Sequence:
         if marker.labels != named and marker.style not in ("paren", "extra"):
             continue  # "A1" inside lettered panels counts only where it is bracketed
         home_here = any(homes[label] is marker for label in named)
-        if marker.style == "loose" and not home_here:
-            continue
+        if not home_here and (marker.style == "loose" or (marker.style == "bare" and "bare" not in styles)):
+            continue  # "A Venn diagram" where A is "(A)"
         # where clauses trail, this one only looked like opening: "… in a curved fashion (A) The tumour was cut (B)."
         seeming = trail and marker.strength == 0.9 and marker.style == "paren"
         opens = marker.opens and not seeming

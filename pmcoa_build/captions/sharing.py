@@ -267,7 +267,8 @@ def _shared_end(text: str, items: list[Span], start: int, end: int) -> int:
         if alike and not cl.NOTHING.match(text, alike.end(), end):
             return alike.end()
     verb = _PLURAL_VERB.search(text, start, end)
-    if verb and longest <= 12 and not any(_PLURAL_VERB.search(text, *item) for item in items):
+    bracketed = verb and text.count("(", start, verb.start()) > text.count(")", start, verb.start())
+    if verb and not bracketed and longest <= 12 and not any(_PLURAL_VERB.search(text, *item) for item in items):
         return verb.start()
     return end
 
