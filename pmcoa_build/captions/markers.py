@@ -34,13 +34,13 @@ _BARE_LIST = re.compile(
 )
 _BARE_UPPER = re.compile(r"(?<![\w\u2013/-])([A-Z](?:[\u2013-][A-Z])?)(?=\s+[A-Za-z\d])")
 _BARE_LOWER = re.compile(
-    r"(?<=[a-z] )(a)(?=\s+\d|\s+[A-Z]{2})|\band\s+([b-z])(?=\s+[A-Z\d]|\s+[a-z]{3})|"
-    r"(?<=[a-z)] )([b-h])(?=\s+[A-Z][a-z])"
+    r" (?:(?<=[a-z] )(a)(?=\s+\d|\s+[A-Z]{2})|(?<=\band )([b-z])(?=\s+[A-Z\d]|\s+[a-z]{3})|"
+    r"(?<=[a-z)] )([b-h])(?=\s+[A-Z][a-z]))"
 )
 _GLUED_LIST = re.compile(rf"(?<![\w{DASHES}])([A-Z](?:{lb.RANGE}|{lb.COMMA})[A-Z])(?=[A-Z][a-z]{{3}})")
-_LOOSE_LIST = re.compile(rf"(?<=[\w)]\s)([A-Z](?:{lb.RANGE}|{lb.COMMA})[A-Z])[.:]\s(?=[A-Z])")
-_LOOSE = re.compile(r"(?:(?<=[\w)]\s)([A-Za-z])[.:](?=\s)|(?<=\))([A-Z]):)")
-_LOOSE_PAIR = re.compile(r"(?<=\w )([Aa])([.:])\s(?=\w)[^.:;]{3,120}?[\s,]and\s([Bb])\2\s(?=\w)")
+_LOOSE_LIST = re.compile(rf"\s(?<=[\w)]\s)([A-Z](?:{lb.RANGE}|{lb.COMMA})[A-Z])[.:]\s(?=[A-Z])")
+_LOOSE = re.compile(r"\s(?<=[\w)]\s)([A-Za-z])[.:](?=\s)|\)([A-Z]):")
+_LOOSE_PAIR = re.compile(r" (?<=\w )([Aa])([.:])\s(?=\w)[^.:;]{3,120}?[\s,]and\s([Bb])\2\s(?=\w)")
 _GENUS = re.compile(
     r"[A-Z]\.\s?[a-z]+(?:[ui]s|um|[a-z]i|ae|[ae]ns|[b-df-z]a|oides|gaster|pombe|rerio|mays|vivax|niger)\b"
 )
@@ -167,8 +167,8 @@ def _unpunctuated(text: str) -> Iterator[Marker]:
     for match in _LOOSE_LIST.finditer(text):
         yield Marker(match.start(1), match.end(), lb.parse_list(match[1]), "open", 0.85, True)
     for match in _LOOSE.finditer(text):
-        letter = match[1] or match[2]
-        yield Marker(match.start(), match.end(), (letter,), "loose", 0.25, False)
+        group = match.lastindex or 0
+        yield Marker(match.start(group), match.end(), (match[group],), "loose", 0.25, False)
     for match in _LOOSE_PAIR.finditer(text):
         yield Marker(match.start(1), match.end(2), (match[1],), "loose", 0.5, False)
         yield Marker(match.start(3), match.end(3) + 1, (match[3],), "loose", 0.5, False)

@@ -153,9 +153,12 @@ def _lead_in(text: str, start: int, markers: list[Marker]) -> Lead | None:
     if not _short([(a.end, b.start) for a, b in pairwise(markers)], text, 7):
         return None
     lead = _last_lead(text, start, first.start)
-    words, following = _words(text, (start, first.start)), _words(text, (first.end, markers[1].start))
+    following = _words(text, (first.end, markers[1].start))
     count = len(following)
-    alike = 0 < count < min(3, len(words)) and cl.VIEW.match(words[-1]) and cl.VIEW.match(following[-1])
+    if not 0 < count < 3 or not cl.VIEW.match(following[-1]):
+        return lead
+    words = _words(text, (start, first.start))
+    alike = count < len(words) and cl.VIEW.match(words[-1])
     if alike and (lead is None or len(_words(text, (lead[2], first.start))) > count + 1):
         place = re.search(rf"(?:\S+\s+){{{count - 1}}}\S+\s*$", text[start : first.start])
         if place:  # "Radiographs anteroposterior (A) and oblique (B)"
