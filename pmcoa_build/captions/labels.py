@@ -12,7 +12,7 @@ ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii
 
 UNIT = (
     r"(?>[A-Z](?:\d{1,2}|(?:i{1,3}|iv|vi{0,3})(?![a-z]))?|"
-    r"viii|vii|vi|iv|ix|xii|xi|i{1,3}|[a-z]\d?|\d{1,2})['\u2032]{0,2}+"
+    r"viii|vii|vi|iv|ix|xii|xi|i{1,3}|[a-z]\d?|\d{1,2})['\u2032\u2033]{0,3}+"
 )
 """One label; atomic, as are the separators: lists of them must not backtrack into them."""
 RANGE = rf"(?>\s*+(?:[{DASHES}~]|\bto\b|\bthrough\b)\s*+)"
@@ -79,6 +79,8 @@ def parse_list(text: str) -> tuple[str, ...]:
             label = token[1].replace("'", "\u2032")
             if ranged:
                 between = _between(labels[-1], label) if labels else []
+                if labels and not between and base(label) == base(labels[-1]) != label:
+                    between = [label]  # A–A″
                 if not between:
                     return ()
                 labels += between

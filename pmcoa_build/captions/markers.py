@@ -10,76 +10,54 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
-from functools import lru_cache
-from typing import NamedTuple
 
 from pmcoa_build.captions import labels as lb
+from pmcoa_build.captions.brackets import Marker, half_brackets, in_brackets, legends, spanned
+from pmcoa_build.captions.generic import SCALE
 from pmcoa_build.captions.labels import DASHES, LIST, UNIT
 
-
-class Marker(NamedTuple):
-    """A place that names labels. `text[start:end]` is the marker with the punctuation that belongs to it."""
-
-    start: int
-    end: int
-    labels: tuple[str, ...]
-    style: str
-    strength: float
-    """How sure the form alone is, 0 to 1."""
-    opens: bool
-    """Stands at the start of a sentence, or evidently starts a clause."""
-    extra: tuple[int, int] | None = None
-    """What stands in the brackets beside the labels: "in red" of "(C, in red)"."""
-
-
-PREFIX = r"(?:(?:[Pp]anels?|[Ii]mages?|[Pp]arts?|[Ff]igs?\.?|[Ff]igures?|[Rr]ows?|[Cc]olumns?|[Pp]lates?)\s+)?"
-_PAREN = re.compile(r"[(\[\uff08]([^()\[\]\uff08\uff09]{1,60})[)\]\uff09]")
-_PURE = re.compile(rf"\s*{PREFIX}({LIST})\s*(?:panels?)?\s*[.:,;]?\s*$")
-_WORDED = re.compile(r"\s*[Pp]anels?\s")
-_HEAD = re.compile(
-    rf"\s*{PREFIX}({LIST})(?:\s*[,;:.]\s*\S|\s+(?:top|bottom|left|right|upper|lower|middle|cent\w+|inset|"
-    r"arrow\w*|panel\w*|and inset|in |\u00d7|black|white|red|blue|green)).*$",
-    re.S,
-)
-_EXTRA_HEAD = re.compile(rf"\s*{PREFIX}{LIST}(?=[\s,;:.])")
-_TAIL = re.compile(rf"\s*\w\w.{{1,45}}[,;]\s*{PREFIX}({LIST})\s*$")
-_NOT_EXTRA = re.compile(r"[=<>\u2264\u2265%]|\bet al|^\s*n\s|\d{4}")
 _POSSIBLE = re.compile(
     r"\(?(?:[A-Za-z]\b|[A-Za-z]\d|[ivxA-Z][ivx]+\b|\d|(?:and|or|[Ii]n|[Ff]or|[Pp]anels?|[Pp]arts?|[Ii]mages?)\s)"
 )
 _OPEN = re.compile(
     rf"(?:(?:and|or)\s+)?((?:[Ii]n\s+)?(?:[Pp]anels?|[Pp]arts?|[Ii]mages?)\s+)?\(?({LIST})"
-    rf"(?:\s*(?:[.:|]|\))(?:\s*[.,:])?(?=\s|$|[A-Z(])|\s?[{DASHES}](?=\s)|(\s*,)(?=\s))"
+    rf"(?:\s*(?:\.(?![A-Z]\.)|[:|]|\))(?:\s*[.,:])?(?=\s|$|[A-Z(])|\s?[{DASHES}](?=\s)|(\s*,)(?=\s))"
 )
 _BARE = re.compile(
-    rf"(?:(?:and|or)\s+)?(?:({LIST})\s+(?=[A-Z*\u00d7\u201c\"\u0394-\u03c9]|(?:and|or)\b|"
-    r"\((?:[Tt]op|[Bb]ottom|[Ll]eft|[Rr]ight|[Uu]pper|[Ll]ower))|"
-    rf"({UNIT}(?:(?:{lb.RANGE}|{lb.COMMA}){UNIT}(?![\w'])){{1,25}})\s+(?=[a-z]{{2}})|([b-z])\s+(?=\d))(?!P\s*[<=\u2264])"
+    rf"(?:(?:and|or)\s+)?(?:({UNIT}(?:(?:{lb.RANGE}|{lb.COMMA}){UNIT}(?![\w'])){{1,25}})\s+(?=[a-z]{{2}}(?!d\b|r\b))|"
+    rf"({LIST})\s+(?=[A-Z*\u00d7\u201c\"\u0394-\u03c9]|(?:and|or)\b|"
+    r"\((?:[Tt]op|[Bb]ottom|[Ll]eft|[Rr]ight|[Uu]pper|[Ll]ower))|([b-z])\s+(?=\d))(?!P\s*[<=\u2264])"
 )
 _BARE_INNER = re.compile(r"[,;:.(]\s*(?:and\s+|or\s+)?([a-z](?:[\u2013-][a-z])?)(?=\s+[^\W_])(?!\s+[pP]\s*[<=\u2264])")
 _BARE_LIST = re.compile(
     rf";\s+(?:and\s+|or\s+)?({UNIT}(?:(?:{lb.RANGE}|{lb.COMMA}){UNIT}(?![\w'])){{1,25}})\s+(?=[a-z]{{2}})"
 )
-_BARE_UPPER = re.compile(r"(?<![\w\u2013-])([A-Z](?:[\u2013-][A-Z])?)(?=\s+[A-Za-z\d])")
-_LOOSE_LIST = re.compile(rf"(?<=[\w)]\s)([A-Z](?:{lb.RANGE}|{lb.COMMA})[A-Z])[.:]\s(?=[A-Z])")
-_LOOSE = re.compile(r"(?<=[\w)]\s)([A-Za-z])[.:](?=\s)")
+_BARE_UPPER = re.compile(r"(?<![\w\u2013/-])([A-Z](?:[\u2013-][A-Z])?)(?=\s+[A-Za-z\d])")
+_BARE_LOWER = re.compile(
+    r" (?:(?<=[a-z] )(a)(?=\s+\d|\s+[A-Z]{2})|(?<=\band )([b-z])(?=\s+[A-Z\d]|\s+[a-z]{3})|"
+    r"(?<=[a-z)] )([b-h])(?=\s+[A-Z][a-z]))"
+)
+_GLUED_LIST = re.compile(rf"(?<![\w{DASHES}])([A-Z](?:{lb.RANGE}|{lb.COMMA})[A-Z])(?=[A-Z][a-z]{{3}})")
+_LOOSE_LIST = re.compile(rf"\s(?<=[\w)]\s)([A-Z](?:{lb.RANGE}|{lb.COMMA})[A-Z])[.:]\s(?=[A-Z])")
+_LOOSE = re.compile(r"\s(?<=[\w)]\s)([A-Za-z])[.:](?=\s)|\)([A-Z]):")
+_LOOSE_PAIR = re.compile(r" (?<=\w )([Aa])([.:])\s(?=\w)[^.:;]{3,120}?[\s,]and\s([Bb])\2\s(?=\w)")
+_GENUS = re.compile(
+    r"[A-Z]\.\s?[a-z]+(?:[ui]s|um|[a-z]i|ae|[ae]ns|[b-df-z]a|oides|gaster|pombe|rerio|mays|vivax|niger)\b"
+)
+"""A genus cut to its letter before an epithet, "C. elegans"; or "C. retina", where A and B are dotted so too."""
 _IN_OPEN = re.compile(rf"(?:[Ii]n|[Ff]or)\s+\(?({LIST})\)?\s*,(?=\s)")
 _INNER = re.compile(
-    rf"(?:(?<=[;,:{DASHES}(])\s*(?:and\s+|or\s+)?|(?<=\s)(?:and|or|for|in)\s+)({LIST})(?:\s*[,:=;]|\)(?:[.,:])?|\.)(?=\s)"
+    rf"(?:(?:(?<=[;,:(])\s*|(?<=[{DASHES}])\s+)(?:and\s+|or\s+)?|(?<=\s)(?:and|or|for|in)\s+)({LIST})"
+    r"(?:\s*(?:[,:;]|=(?!\s*[\d<]))|\)(?:[.,:])?|\.)(?=\s)"
 )
-_RPAREN = re.compile(rf"(?<![(\[\w{DASHES}/])({LIST})\)[.,:]?(?=\s|$)")
-_GLUED = re.compile(r"(?<=[a-z])([A-Z])\)\s(?=[A-Z])")
 _WORD = re.compile(rf"\b((?:[Ii]n\s+)?[Pp]anels?)\s+\(?({LIST})\)?(?![\w(])")
 _MENTION = re.compile(rf"\b(?:in|on|for|of|from|see|to)\s+(?!a\s+[^\W\d_]|I\b|a\s+\d)({LIST})(?=[\s.,;:)]|$)")
 _FIGURE_HEAD = re.compile(rf"\s*(?:Supplementary\s+)?(?:Fig\.?|Figure)\s*S?\d+\s*({LIST})\s*[.:]")
 _CITED = re.compile(
     r"\b(?:(?:(?:figs?|eqs?|refs?|tabs?|nos?)\.?|figures?|tables?|movies?|videos?|schemes?|files?)(?:\s+S?\d+)?[\s,]*|"
     r"(?:vitamins?|hepatitis|types?|groups?|class|stages?|grades?|segments?|levels?|sites?|samples?|patients?|cases?|"
-    r"strains?|factors?|boxe?s?)\s+)$",
+    r"strains?|factors?|boxe?s?)\s+|letters?\s*\(?\s*)$",
     re.I,
-)
-_FIGURE = re.compile(
-    r"\b(?:figs?\.?|figures?|tables?|eqs?\.?|movies?|videos?|vitamin|hepatitis)(?:\s+S?\d+)?[\s,]*$", re.I
 )
 CITES = re.compile(r"\b(?:in|of|than|from|to|for|by|like|as|with|see|cf\.?)\s*$", re.I)
 BOUNDARY = re.compile(
@@ -108,118 +86,56 @@ def _ends_sentence(text: str, start: int, dot: int, end: int) -> bool:
     """Is this full stop one, and not that of an abbreviation or of a marker?"""
     if _ABBREVIATED.search(text[max(start, dot - 8) : dot]):
         return False
+    if _INITIAL.search(text, max(start, dot - 9), dot):
+        return False
     if len(text[start:dot].strip(" (")) <= 1:
         return False  # "A. Left": the dot belongs to the marker
-    if text[dot - 1] == ")" and _LISTED.search(text[max(start, dot - 12) : dot]):
+    unbalanced = text[dot - 1] == ")" and text.rfind("(", start, dot) <= text.rfind(")", start, dot - 1)
+    if unbalanced and _LISTED.search(text[max(start, dot - 12) : dot]):
         return False  # "shows A). Large"
     return end > dot + 1 or text[dot - 1].islower() or text[dot - 1] in ")]"
 
 
 _HEADING = re.compile(r"\s*+(?:(?:Figure|Fig\.?)\s*S?\d++[.:]?\s+(?=\S))?+")
+_INITIAL = re.compile(r"(?:\bProf|\bDr|\b[A-Z])\.\s?[A-Z]$")
 _LISTED = re.compile(r"^[^(]*(?:[,:;]|\b(?:and|shows?|in|of|with))\s+\(?[A-Za-z]\)$")
 _LOWER_MARKER = re.compile(
-    r"[a-z](?:[.):,]|\s*[\u2013,-]\s*[a-z]\b|\s+[(A-Z\d*\u00d7]|\s+and\s+[a-z]\b)|[a-z]\s[^\W_]{2}|[a-z]{1,3}[A-Z]"
+    r"[a-z](?:[.):,]|\s*[\u2013,-]\s*[a-z]\b|\s+[(A-Z\d*\u00d7]|\s+and\s+[a-z]\b|\s+[pP]\s*[<=\u2264])|[a-z]\s[^\W_]{2}|"
+    r"[a-z]{1,3}[A-Z]|[a-z][\w-]{0,6}\s?[,=:]\s[^.;,]{3,40}[;,]"
 )
 
 
-@lru_cache(maxsize=8192)
-def _paren(content: str) -> tuple[tuple[str, ...], str]:
-    """Labels inside brackets, and the form: "paren" (nothing else), "head" or "tail" (something behind or
-    before them), or ""."""
-    match = _PURE.match(content.replace(";", ","))
-    if match:
-        return lb.parse_list(match[1]), "paren"
-    if _NOT_EXTRA.search(content):
-        return (), ""
-    for form, pattern in (("head", _HEAD), ("tail", _TAIL)):
-        match = pattern.match(content)
-        if match and lb.parse_list(match[1]):
-            return lb.parse_list(match[1]), form
-    return (), ""
+def _at_start(text: str, start: int) -> Marker | None:
+    """The marker that a sentence begins with."""
+    if not _POSSIBLE.match(text, start):
+        return None
+    if (match := _OPEN.match(text, start)) and (marker := _opened(text, start, match)):
+        return marker
+    if match := _WORD.match(text, start):
+        return Marker(start, match.end(), lb.parse_list(match[2]), "word", 0.9, True)
+    if match := _IN_OPEN.match(text, start):
+        return Marker(start, match.end(), lb.parse_list(match[1]), "in", 0.4, True)
+    if match := _BARE.match(text, start):
+        return Marker(start, match.end(), lb.parse_list(match[1] or match[2] or match[3]), "bare", 0.5, True)
+    return None
 
 
-def _in_brackets(text: str, starts: list[int]) -> Iterator[Marker]:
-    opening = set(starts)
-    previous = -1
-    for match in _PAREN.finditer(text):
-        found, form = _paren(match[1])
-        if not found:
-            continue
-        start, end = match.span()
-        before = text[start - 1] if start else " "
-        after = text[end] if end < len(text) else " "
-        if before.isdigit() or (after.isalnum() and before.isalnum()) or (before.isalpha() and not after.isspace()):
-            continue  # Figures 1(a), Su(Fu), cell(s).
-        if (before.isalpha() and found in (("s",), ("es",))) or _FIGURE.search(text, max(0, start - 14), start):
-            continue
-        opens = at_start = start in opening
-        tail = _AFTER.match(text, end)
-        stop = tail.end() if tail and (opens or (form == "paren" and text[tail.end() - 1] == ":")) else end
-        if form == "paren":
-            opens = (
-                opens
-                or _opens_unmarked(text, start, end)
-                or (
-                    # "(A) …; (B) …", but not "Positive stains; (B) S100 and (C) Mart 1": that has one lead-in
-                    text[max(0, start - 2) : start] == "; "
-                    and (
-                        previous >= starts[bisect_right(starts, start) - 1]
-                        or start - starts[bisect_right(starts, start) - 1] > 60
-                    )
-                )
-            )
-            style = "word" if _WORDED.match(match[1]) else "paren"
-            strength = 1.0 if at_start else 0.9 if opens else 0.8
-            yield Marker(start, stop, found, style, strength, opens)
-            previous = start
-        else:
-            named = _EXTRA_HEAD.match(match[1]) if form == "head" else None
-            cut = max(match[1].rfind(","), match[1].rfind(";"))
-            inside = (start + 1 + named.end(), end - 1) if named else (start + 1, start + 1 + cut)
-            yield Marker(start, end, found, "extra", 0.55, False, inside)
+def _opened(text: str, start: int, match: re.Match[str]) -> Marker | None:
+    """A marker with its full stop, colon, bracket or comma; a comma may be that of a list without one: "b, d Map"."""
+    found = lb.parse_list(match[2])
+    if not found or match[3] is None:
+        style = "dot" if text[match.end(2)] == "." else "open"
+        return Marker(start, match.end(), found, style, 0.9, True) if found else None
+    if len(found) == 1 and found[0].islower() and _FOOTNOTE.match(text, match.end()):
+        return None
+    bare = _BARE.match(text, start)
+    listed = lb.parse_list(bare[1] or bare[2] or "") if bare else ()
+    if bare and len(listed) > len(found) and len("".join(listed)) == len(listed):
+        return Marker(start, bare.end(), listed, "comma", 0.85, True)
+    return Marker(start, match.end(), found, "comma", 0.9 if match[1] else 0.85, True)
 
 
-_AFTER = re.compile(r"\s*[.,:;](?=\s)|\s?[\u2013\u2014-](?=\s)")
-_CAPITALISED = re.compile(r"\s+(?:[A-Z][a-z]{2}|[A-Z]\s[a-z]|In\s|An?\s)")
-_JOINED = re.compile(
-    r"(?:[,:;(]|\b(?:in|of|by|with|and|or|from|for|on|at|the|an?|to|via|between|using|show\w*|is|are|as))\s*$"
-)
-
-
-def _opens_unmarked(text: str, start: int, end: int) -> bool:
-    """A clause that starts without a full stop before it: "… signalling (A) Representative images"."""
-    return bool(_CAPITALISED.match(text, end)) and not _JOINED.search(text, max(0, start - 9), start)
-
-
-def _at_starts(text: str, starts: list[int]) -> Iterator[Marker]:
-    for start in starts:
-        if not _POSSIBLE.match(text, start):
-            continue
-        match = _OPEN.match(text, start)
-        if match:
-            comma, worded = match[3] is not None, match[1] is not None
-            found = lb.parse_list(match[2])
-            if found and not (comma and len(found) == 1 and found[0].islower() and _footnote(text, match.end())):
-                yield Marker(
-                    start, match.end(), found, "comma" if comma else "open", 0.9 if worded or not comma else 0.85, True
-                )
-                continue
-        match = _WORD.match(text, start)
-        if match:
-            yield Marker(start, match.end(), lb.parse_list(match[2]), "word", 0.9, True)
-            continue
-        match = _IN_OPEN.match(text, start)
-        if match:
-            yield Marker(start, match.end(), lb.parse_list(match[1]), "in", 0.4, True)
-            continue
-        match = _BARE.match(text, start)
-        if match:
-            found = lb.parse_list(match[1] or match[2] or match[3])
-            yield Marker(start, match.end(), found, "bare", 0.5, True)
-
-
-def _footnote(text: str, position: int) -> bool:
-    return re.match(r"\s*[pP]\s*[<=\u2264]", text[position : position + 8]) is not None
+_FOOTNOTE = re.compile(r"\s*[pP]\s*[<=\u2264]")
 
 
 def _elsewhere(text: str) -> Iterator[Marker]:
@@ -227,7 +143,7 @@ def _elsewhere(text: str) -> Iterator[Marker]:
         strength = 0.6 if text[max(0, match.start() - 3) : match.start()].rstrip()[-1:] == ";" else 0.4
         yield Marker(match.start(1), match.end(), lb.parse_list(match[1]), "inner", strength, False)
     if text.count(")") > text.count("("):
-        yield from _half_brackets(text)
+        yield from half_brackets(text)
     for match in _WORD.finditer(text) if "anel" in text else ():
         aside = match[1][0] in "Ii"
         yield Marker(match.start(), match.end(), lb.parse_list(match[2]), "mention" if aside else "word", 0.7, False)
@@ -239,52 +155,88 @@ def _elsewhere(text: str) -> Iterator[Marker]:
         yield Marker(match.start(), match.end(1), lb.parse_list(match[1]), "mention", 0.2, False)
 
 
-def _half_brackets(text: str) -> Iterator[Marker]:
-    for match in _RPAREN.finditer(text):
-        if text.rfind("(", 0, match.start()) > text.rfind(")", 0, match.start()):
-            continue  # the end of a bracket
-        opens = _opens_unmarked(text, match.start(), match.end())
-        yield Marker(match.start(), match.end(), lb.parse_list(match[1]), "rparen", 0.85 if opens else 0.6, opens)
-    for match in _GLUED.finditer(text):
-        yield Marker(match.start(1), match.end(1) + 1, (match[1],), "rparen", 0.7, True)
-
-
 def _unpunctuated(text: str) -> Iterator[Marker]:
     """Letters that only their sequence can make markers, looked for where the first label has no surer form."""
     for match in _BARE_UPPER.finditer(text):
         yield Marker(match.start(1), match.end(1), lb.parse_list(match[1]), "bare", 0.3, False)
+    for match in _BARE_LOWER.finditer(text):
+        group = match.lastindex or 0
+        yield Marker(match.start(group), match.end(), (match[group],), "bare", 0.35, False)
+    for match in _GLUED_LIST.finditer(text):
+        yield Marker(match.start(1), match.end(1), lb.parse_list(match[1]), "open", 0.85, True)
     for match in _LOOSE_LIST.finditer(text):
         yield Marker(match.start(1), match.end(), lb.parse_list(match[1]), "open", 0.85, True)
     for match in _LOOSE.finditer(text):
-        yield Marker(match.start(1), match.end(), (match[1],), "loose", 0.25, False)
+        group = match.lastindex or 0
+        yield Marker(match.start(group), match.end(), (match[group],), "loose", 0.25, False)
+    for match in _LOOSE_PAIR.finditer(text):
+        yield Marker(match.start(1), match.end(2), (match[1],), "loose", 0.5, False)
+        yield Marker(match.start(3), match.end(3) + 1, (match[3],), "loose", 0.5, False)
 
 
 def candidates(text: str, starts: list[int]) -> list[Marker]:
     """All candidate markers in order of place, none overlapping another (the surer one stays)."""
-    found = list(_in_brackets(text, starts))
-    found += _at_starts(text, starts)
+    found = [*spanned(text, starts), *legends(text), *in_brackets(text, starts)]
+    found += [m for start in starts if (m := _at_start(text, start))]
     found += _elsewhere(text)
-    if not any(m.strength >= 0.8 and m.labels[:1] in (("A",), ("a",)) for m in found):
-        found += _unpunctuated(text)
-    found = [
-        m
-        for m in found
-        if m.labels
-        and (
-            m.opens
-            or m.style in ("paren", "extra")
-            or text[m.start] in "(["
-            or not _CITED.search(text, max(0, m.start - 14), m.start)
-        )
-    ]
+    found = [m for m in _demoted(text, starts, found) if m.labels and not _cited(text, m)]
+    firsts = {m.labels[0].lower() for m in found if m.strength >= 0.8}
+    if not {"a", "b"} <= firsts:
+        found += [m for m in _unpunctuated(text) if m.labels and not _cited(text, m)]
+    found = _without_genera(text, found)
     kept: list[Marker] = []
     for marker in sorted(found, key=lambda m: (m.start, -m.strength)):
         if kept and marker.start < kept[-1].end:
-            if _sureness(marker) > _sureness(kept[-1]):
+            if _sureness(marker) > _sureness(kept[-1]) and (marker.strength >= 0.5 or marker.labels != kept[-1].labels):
                 kept[-1] = marker
         else:
             kept.append(marker)
     return kept if any(m.strength >= 0.5 for m in kept) else _figure_head(text) or kept
+
+
+_GLOSSARY = re.compile(r"\s*(?:\w+ )?(?:abbreviations?|abbr|key)\b", re.I)
+
+
+def _demoted(text: str, starts: list[int], found: list[Marker]) -> list[Marker]:
+    """Markers in a sentence of scale bars name what stands elsewhere; letters of abbreviations name nothing."""
+    glossaries = {start for start in starts if _GLOSSARY.match(text, start)}
+    scales = {start for start in starts if SCALE.match(text, start)}
+    if not glossaries and not scales:
+        return found
+    kept = []
+    for marker in found:
+        sentence = starts[max(bisect_right(starts, marker.start) - 1, 0)]
+        if sentence in scales:
+            kept.append(marker._replace(strength=min(marker.strength, 0.45)))
+        elif sentence not in glossaries or marker.strength >= 0.8:
+            kept.append(marker)
+    return kept
+
+
+def _cited(text: str, marker: Marker) -> bool:
+    """Is this the letter of something else: "type B", "Fig. 2B"?"""
+    if marker.style not in ("paren", "extra", "legend") and text[marker.start] not in "([":
+        return (
+            not marker.opens
+            and marker.style != "mention"
+            and _CITED.search(text, max(0, marker.start - 14), marker.start) is not None
+        )
+    return False
+
+
+def _without_genera(text: str, found: list[Marker]) -> list[Marker]:
+    """Without the cut names of genera: letters before an epithet, where not all letters up to them open a clause
+    so."""
+    if not _GENUS.search(text):
+        return found
+    places = [text.find(m.labels[0], m.start) if m.labels[0].isupper() else -1 for m in found]
+    dotted = {text[place] for m, place in zip(found, places, strict=True) if m.opens and m.style == "dot"}
+    unbroken = {letter for letter in dotted if all(chr(n) in dotted for n in range(65, max(ord(letter), 67)))}
+    return [
+        m
+        for m, place in zip(found, places, strict=True)
+        if place < 0 or text[place] in unbroken or not _GENUS.match(text, place)
+    ]
 
 
 def _sureness(marker: Marker) -> tuple[float, int, float]:

@@ -8,13 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence as Many
 
-from pmcoa_build.captions.markers import Marker
+from pmcoa_build.captions.brackets import Marker
 from pmcoa_build.captions.sequence import EMPTY, Sequence
 
 _PLACE = r"(?:(?:upper|lower|top|bottom)[- ](?:left|right)|left|right|top|bottom|upper|lower|middle|cent(?:er|re|ral))"
 _THING = r"(?:[- ]hand)?\s+(?:side|panels?|images?|rows?|columns?|plots?|graphs?|pictures?|photographs?|traces?|half)"
 _BRACKETED = re.compile(rf"\(\s*({_PLACE})(?:{_THING})?\s*\)", re.I)
 _OPENING = re.compile(rf"(?:(?:in|on)\s+)?(?:the\s+)?({_PLACE})(?:{_THING}\s*[:,.]?|\s*[:,.])(?=\s)", re.I)
+_SEMICOLON = re.compile(r";\s+(?:and\s+)?")
 _HORIZONTAL = ({"left"}, {"right"})
 _VERTICAL = ({"top", "upper"}, {"bottom", "lower"})
 _SAME = {"center": "middle", "centre": "middle", "central": "middle"}
@@ -24,7 +25,8 @@ def by_place(text: str, starts: list[int]) -> Sequence:
     """The places named as markers, or EMPTY where no two opposite ones are. Labels are the words in small letters
     ("left", "upper right"; "middle" for "center" too)."""
     bracketed = (Marker(*m.span(), (_label(m[1]),), "paren", 0.8, False) for m in _BRACKETED.finditer(text))
-    found = (m for start in starts if (m := _OPENING.match(text, start)))
+    parts = sorted({*starts, *(m.end() for m in _SEMICOLON.finditer(text))})
+    found = (m for start in parts if (m := _OPENING.match(text, start)))
     opening = (Marker(*m.span(), (_label(m[1]),), "word", 0.9, True) for m in found)
     markers = sorted([*bracketed, *opening])
     homes: dict[str, int] = {}

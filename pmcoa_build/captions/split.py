@@ -1,8 +1,9 @@
 """Split a figure caption into its preamble, the clauses of each panel label, and a tail that belongs to all.
 
 Exact, verbatim and repeatable: every text is made of slices of the caption, nothing is rewritten. Where the authors of
-PMC-OA asked a language model (arXiv 2303.07240), rules of the trade do it here: find the markers (markers.py), believe
-the sequence of labels that explains them (sequence.py), hand each clause to its labels (clauses.py, assign.py).
+PMC-OA asked a language model (arXiv 2303.07240), rules of the trade do it here: find the markers (markers.py,
+brackets.py), believe the sequence of labels that explains them (sequence.py), hand each sentence to its labels
+(clauses.py, assign.py), and share it out where it names several (sharing.py).
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def split_caption(text: str) -> SplitCaption:
     appended = _APPENDED.search(text)
     looked = text[: min(LONGEST, appended.start() if appended else LONGEST)]
     starts = markers.boundaries(looked)
-    believed = sequence.believe(markers.candidates(looked, starts))
+    believed = sequence.believe(looked, markers.candidates(looked, starts))
     if not believed.labels:
         believed = by_place(looked, starts)
     if not believed.labels:

@@ -167,7 +167,7 @@ PLACES = {
     "rows": ("The upper row shows fins. The lower row shows gills.",
              {"upper": "shows fins.", "lower": "shows gills."}),
     "places in brackets": ("Hips before (left) and after (right) surgery.",
-                           {"left": "Hips before surgery.", "right": "after surgery."}),
+                           {"left": "Hips before surgery.", "right": "Hips after surgery."}),
 }  # fmt: skip
 
 NO_MARKERS = [
@@ -260,6 +260,12 @@ PIECES = st.sampled_from(
         "–",
         "mRNA ",
         "H&E ",
+        "(A)–(C)",
+        "(a, x; b, y)",
+        "A. coli ",
+        "with ",
+        "Scale bars: ",
+        "Abbreviations: ",
     ]
 )
 TEXTS = st.one_of(st.text(max_size=300), st.lists(PIECES, max_size=60).map("".join))
@@ -295,6 +301,11 @@ HOSTILE = [
     "a, b; ",
     "in A ",
     "(A) x. *  ",
+    "(A: x; B: y",
+    "(a) to (b) ",
+    "A. a and B. b ",
+    "left; ",
+    "(B) of X and ",
 ]
 
 
@@ -319,4 +330,4 @@ def test_bars_on_real_captions(tmp_path: Path) -> None:
     scores = dict(zip(said[::2], map(float, said[1::2]), strict=True))
     assert scores["labels-exact"] >= 0.94
     assert scores["labels-F1"] >= 0.98
-    assert scores["token-F1"] >= 0.89
+    assert scores["token-F1"] >= 0.905
