@@ -82,6 +82,16 @@ class _Sheet:
         return costs[::-1] if mirrored else costs
 
 
+@dataclass(frozen=True)
+class Plan:
+    """A way to cut a page: what the cuts cost in ink pixels; the part of each anchor, by its index; and `corners`, what
+    stands outside it and belongs to it (see `wrapped`)."""
+
+    cost: float
+    parts: dict[int, Box]
+    corners: dict[int, Box]
+
+
 @dataclass
 class _Search:
     sheet: _Sheet
@@ -196,21 +206,23 @@ def divide(page: Page, anchors: Sequence[Box], ems: Sequence[float], *, right: b
     return cost, {index: sheet.turned(part) for index, part in parts.items()}
 
 
-def arrange(page: Page, anchors: Sequence[Box], ems: Sequence[float]) -> tuple[float, dict[int, Box], dict[int, Box]]:
-    """(cost, parts, corners): `divide` for the place in their panels where the letters seem to stand, and `wrapped`."""
+def arrange(page: Page, anchors: Sequence[Box], ems: Sequence[float]) -> list[Plan]:
+    """Ways to cut the page around the anchors, the likeliest first.
+
+    One with the letters at the upper left where that is cheap, else one for each place where they may stand.
+    """
     cost, parts = divide(page, anchors, ems)
     side = max(page.grey.shape)
     if cost <= _FREE * side or len(anchors) < 2:
-        return cost, parts, {}
-    best, usual = _EARNED * cost + _ragged(page, anchors, ems, parts), True
+        return [Plan(cost, parts, {})]
+    usual = Plan(cost, parts, wrapped(page, anchors, ems, parts))
+    plans = [(_EARNED * cost + _ragged(page, anchors, ems, parts), usual)]
     for right, below, centred in _ELSEWHERE:
-        other, turned = divide(page, anchors, ems, right=right, below=below, centred=centred)
-        total = other + (_RARE + _CENTRED * centred) * side
-        if total < best:
-            total += _ragged(page, anchors, ems, turned, right=right, below=below, centred=centred)
-        if total < best:
-            best, cost, parts, usual = total, other, turned, False
-    return cost, parts, wrapped(page, anchors, ems, parts) if usual else {}
+        cost, parts = divide(page, anchors, ems, right=right, below=below, centred=centred)
+        ragged = _ragged(page, anchors, ems, parts, right=right, below=below, centred=centred)
+        plans.append((cost + (_RARE + _CENTRED * centred) * side + ragged, Plan(cost, parts, {})))
+    plans.sort(key=lambda pair: pair[0])
+    return [plan for total, plan in plans if np.isfinite(total)] or [usual]
 
 
 def _ragged(page: Page, anchors: Sequence[Box], ems: Sequence[float], parts: dict[int, Box], *, right: bool = False,
