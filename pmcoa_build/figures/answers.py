@@ -26,7 +26,7 @@ _ELSEWHERE = 1.0
 """Log-odds by which the likeliest place of the letters in their panels is believed before the others."""
 _FREE = 0.02
 """Crossed ink, per longest side of the page, that makes no doubt."""
-_AGREE = 9.0
+_AGREE = 10.0
 """Log-odds between an answer that the network confirms box by box and one of which it sees nothing."""
 _SURE, _OVERLAP = 0.5, 0.5
 """Score of a network's box that counts by itself, and the share of the smaller of two boxes that they may have in
@@ -35,13 +35,17 @@ _CLAIM = 0.3
 """Score from which a box of the network says that what lies in it is no shared legend."""
 _SECOND_WAY = 4.0
 """Log-odds by which the page cut around letters is believed before the network's boxes with the same letters."""
-_GUTTERS, _NETWORK, _WHOLE = 2.0, -5.0, -4.5
+_UNCOVERED = 12.0
+"""What these boxes lose for the ink that they leave out, if that were all of the page's."""
+_GUTTERS, _NETWORK, _WHOLE = 2.0, -3.5, -4.5
 """Log-odds of answers without letters before anything is known of them: gutters rarely lie, the network may, and a
 figure is rarely one panel where something can be found in it."""
 _SLIVER = 0.004
 """Share of the longest side that counts as a sliver."""
 _COUNT = 2.2
 """Log-odds for each panel more or fewer than the caption names, up to four."""
+_SURPLUS = 3.0
+"""Log-odds for each panel without a letter, up to three, where all are read that the caption names: a piece of one."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,7 @@ def separate(page: ink.Page, glyphs: Glyphs, labels: Sequence[str], proposals: S
     proposals = distinct(proposals)
     exact = [edges.snapped(page, box) for box, _ in proposals]
     sets = [pair for pair in letters.find_letters(page, glyphs, labels) if len(pair[1]) >= 2]
-    answers = [*_of_letters(page, sets, labels, proposals, exact), *_of_letters_and_network(sets, labels, proposals, exact),
+    answers = [*_of_letters(page, sets, labels, proposals, exact), *_of_letters_and_network(page, sets, labels, proposals, exact),
                *_of_network(labels, proposals, exact), *_of_gutters(page, labels)]
     whole = page.shrunk(page.box) or page.box
     answers.append(Answer("whole", [Found(whole, 0.2 if len(labels) > 1 else 0.5)], _WHOLE))
@@ -113,6 +117,9 @@ def separate(page: ink.Page, glyphs: Glyphs, labels: Sequence[str], proposals: S
 def _judged(answer: Answer, labels: Sequence[str], proposals: Sequence[Candidate]) -> float:
     """Worth of an answer with what the network and the caption say about it, in log-odds."""
     counted = _COUNT * min(abs(len(answer.panels) - len(labels)), 4) if len(labels) > 1 else 0.0
+    read = [f.label for f in answer.panels if f.label is not None]
+    if labels and set(labels) <= set(read):
+        counted += _SURPLUS * min(len(answer.panels) - len(read), 3)
     return answer.worth - counted + _AGREE * agreement([f.box for f in answer.panels], proposals)
 
 
@@ -150,7 +157,7 @@ def _of_network(labels: Sequence[str], proposals: Sequence[Candidate], exact: Se
     return [Answer("network", found[:count], _NETWORK) for count in sorted(counts) if count > 1]
 
 
-def _of_letters_and_network(sets: Sequence[tuple[float, list[letters.Letter]]], labels: Sequence[str],
+def _of_letters_and_network(page: ink.Page, sets: Sequence[tuple[float, list[letters.Letter]]], labels: Sequence[str],
                             proposals: Sequence[Candidate], exact: Sequence[Box]) -> list[Answer]:
     """For each set of letters that stand in different boxes of the network: its best boxes, with these letters."""
     sure = sum(score >= _SURE for _, score in proposals)
@@ -162,8 +169,17 @@ def _of_letters_and_network(sets: Sequence[tuple[float, list[letters.Letter]]], 
             if owners is not None:
                 panels = [_lettered(exact[k], sure_, read[owners.index(k)] if k in owners else None)
                           for k, (_, sure_) in enumerate(chosen)]
-                out.append(Answer("letters", panels, score - _SECOND_WAY))
+                lost = _UNCOVERED * _uncovered(page, [f.box for f in panels])
+                out.append(Answer("letters", panels, score - _SECOND_WAY - lost))
     return out
+
+
+def _uncovered(page: ink.Page, boxes: Sequence[Box]) -> float:
+    """Share of the page's ink that lies in none of the boxes."""
+    left = page.ink.copy()
+    for x0, y0, x1, y1 in boxes:
+        left[y0:y1, x0:x1] = False
+    return float(left.sum()) / max(page.count(page.box), 1)
 
 
 def _lettered(box: Box, score: float, letter: letters.Letter | None) -> Found:
