@@ -106,7 +106,8 @@ def separate(page: ink.Page, glyphs: Glyphs, labels: Sequence[str], proposals: S
     proposals = distinct(proposals)
     exact = [edges.snapped(page, box) for box, _ in proposals]
     sets = [pair for pair in letters.find_letters(page, glyphs, labels) if len(pair[1]) >= 2]
-    answers = [*_of_letters(page, sets, labels, proposals, exact), *_of_letters_and_network(page, sets, labels, proposals, exact),
+    answers = [*_of_letters(page, sets, labels, proposals, exact),
+               *_of_letters_and_network(page, sets, labels, proposals, exact),
                *_of_network(labels, proposals, exact), *_of_gutters(page, labels)]
     whole = page.shrunk(page.box) or page.box
     answers.append(Answer("whole", [Found(whole, 0.2 if len(labels) > 1 else 0.5)], _WHOLE))

@@ -76,7 +76,8 @@ def trimmed(page: Page, box: Box, seen: Box, kept: Sequence[Box]) -> Box:
 
 
 def _with_edge(box: Box, edge: int, at: int) -> Box:
-    return (*box[:edge], at, *box[edge + 1 :])  # type: ignore[return-value]
+    x0, y0, x1, y1 = box
+    return ((at, y0, x1, y1), (x0, at, x1, y1), (x0, y0, at, y1), (x0, y0, x1, at))[edge]
 
 
 def _clean_cut(page: Page, box: Box, edge: int, at: int) -> int | None:

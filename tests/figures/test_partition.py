@@ -95,5 +95,5 @@ def test_letters_anywhere_in_abutting_pictures(place: str, gutter: int) -> None:
         anchors.append(letter(left, y + 5 if place in ("top", "upper left", "upper right") else box[3] - 19))
         boxes.append(box)
     page = read_page(np.ascontiguousarray(rgb[:290, :390]))
-    _, parts, _ = arrange(page, anchors, [14] * 6)
+    parts = arrange(page, anchors, [14] * 6)[0].parts
     assert min(iou(page.shrunk(parts[i]) or parts[i], box) for i, box in enumerate(boxes)) > 0.9
