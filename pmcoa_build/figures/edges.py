@@ -17,10 +17,11 @@ _BETTER = 0.5
 """An edge moves only where it then crosses less than this share of what it crossed: no gutter, no seam, no move."""
 _AWAY = 0.02
 """Cost of moving an edge by its whole reach, as a share of the edge crossing ink: the nearest gap is meant."""
-
 _STRIP, _SHARE = 0.1, 0.12
 """What is cut off beside a panel is at least so much of its side, and all together so much of its area: else it is an
 axis title."""
+_SPARSE = 0.4
+"""Most of the panel's ink that such a strip holds: with more it is a picture that the network has missed."""
 
 
 def snapped(page: Page, box: Box) -> Box:
@@ -57,7 +58,8 @@ def _moved(page: Page, box: Box, axis: int, at: int) -> int:
 def trimmed(page: Page, box: Box, seen: Box, kept: Sequence[Box]) -> Box:
     """The box without strips that `seen`, a smaller view of the same panel, leaves out: shared legends, headings.
 
-    An edge moves to the clean cut nearest to that of `seen`; a strip with half of any of the `kept` boxes in it stays.
+    An edge moves to the clean cut nearest to that of `seen`; a strip with half of any of the `kept` boxes in it stays,
+    and one with much of the ink.
     """
     out = box
     for edge in range(4):
@@ -69,7 +71,8 @@ def trimmed(page: Page, box: Box, seen: Box, kept: Sequence[Box]) -> Box:
         if at is None:
             continue
         strip = _with_edge(_with_edge(out, (edge + 2) % 4, at), edge, out[edge])
-        if all(intersection(strip, other) <= 0.5 * area(other) for other in kept):
+        sparse = page.count(strip) <= _SPARSE * page.count(box)
+        if sparse and all(intersection(strip, other) <= 0.5 * area(other) for other in kept):
             out = _with_edge(out, edge, at)
     out = page.shrunk(out) or box
     return out if area(out) < (1 - _SHARE) * area(box) else box
