@@ -8,7 +8,7 @@ less what it misses of the labels that the caption names.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -231,7 +231,7 @@ def _weighed(page: ink.Page, score: float, read: list[letters.Letter],
     rest = [(score - _ELSEWHERE - _PER_SIDE * cut / side, other) for cut, other in others]
     while len(read) > 2 and cost > _FREE * side:
         fewer = letters.without_weakest(read)
-        less, remaining = by_letters(page, fewer)[0]
+        less, remaining = next(by_letters(page, fewer))
         lost = letters.evidence(min(f.score for f in read))
         if len(fewer) == len(read) or less > 0.5 * cost or _PER_SIDE * (cost - less) / side < lost:
             break
@@ -239,17 +239,18 @@ def _weighed(page: ink.Page, score: float, read: list[letters.Letter],
     worth = score - min(_PER_SIDE * cost / side, _WORST)
     guesses = letters.guess_missing(read, labels)
     if guesses:
-        more, guessed = by_letters(page, [*read, *guesses])[0]
+        more, guessed = next(by_letters(page, [*read, *guesses]))
         if more - cost <= _FREE * side and len(guessed) == len(read) + len(guesses):
             return [(worth + len(guesses), guessed), *rest]
     return [(worth, panels), *rest]
 
 
-def by_letters(page: ink.Page, read: Sequence[letters.Letter]) -> list[tuple[float, list[Found]]]:
+def by_letters(page: ink.Page, read: Sequence[letters.Letter]) -> Iterator[tuple[float, list[Found]]]:
     """(cost of the cuts in ink pixels, one panel a letter) for each way to cut the page, the likeliest first."""
     ems = [f.em for f in read]
     anchors = [letters.with_bracket(page, f) for f in read]
-    return [(plan.cost, _panels(page, read, anchors, plan)) for plan in partition.arrange(page, anchors, ems)]
+    for plan in partition.arrange(page, anchors, ems):
+        yield plan.cost, _panels(page, read, anchors, plan)
 
 
 def _panels(page: ink.Page, read: Sequence[letters.Letter], anchors: Sequence[Box], plan: partition.Plan

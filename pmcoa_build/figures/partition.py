@@ -28,6 +28,8 @@ _UPRIGHT = 3.0
 """Extra cost of a vertical cut: of two clean plans, rows before columns is how figures are read."""
 _FREE = 0.02
 """Cost, per longest side of the page, at which letters are taken to stand at the upper left without another look."""
+_HOPELESS = 1.0
+"""Cost, per longest side, above which a place of the letters is no longer considered if there is a better one."""
 _RARE, _CENTRED = 0.05, 0.2
 """Extra cost of letters not at the upper left, and of letters in the middle, per longest side."""
 _EARNED = 0.7
@@ -219,6 +221,8 @@ def arrange(page: Page, anchors: Sequence[Box], ems: Sequence[float]) -> list[Pl
     plans = [(_EARNED * cost + _ragged(page, anchors, ems, parts), usual)]
     for right, below, centred in _ELSEWHERE:
         cost, parts = divide(page, anchors, ems, right=right, below=below, centred=centred)
+        if cost > max(_HOPELESS * side, min(total for total, _ in plans)):
+            continue
         ragged = _ragged(page, anchors, ems, parts, right=right, below=below, centred=centred)
         plans.append((cost + (_RARE + _CENTRED * centred) * side + ragged, Plan(cost, parts, {})))
     plans.sort(key=lambda pair: pair[0])
