@@ -126,7 +126,7 @@ def _judged(answer: Answer, labels: Sequence[str], proposals: Sequence[Candidate
 
 def _of_letters(page: ink.Page, sets: Sequence[tuple[float, list[letters.Letter]]], labels: Sequence[str],
                 proposals: Sequence[Candidate], exact: Sequence[Box]) -> list[Answer]:
-    """One answer for each set of letters that may be worth most: the page cut around them."""
+    """The page cut around each set of letters that may be worth most, once for each place in their panels."""
     out: list[Answer] = []
     for score, read in sets:
         if out and score <= max(answer.worth for answer in out):  # no cut is better than a free one
