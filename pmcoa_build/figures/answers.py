@@ -8,7 +8,7 @@ less what it misses of the labels that the caption names.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,22 +22,30 @@ _PER_SIDE, _WORST = 10.0, 4.0
 """What crossed ink takes from a set of letters' log-odds: per longest side of the page, and at most."""
 _DOUBT, _RELATIVE = 0.5, 0.12
 """Log-odds that cuts may cost where no caption vouches for the letters: so much, or this share of the letters' own."""
+_ELSEWHERE = 1.0
+"""Log-odds by which the likeliest place of the letters in their panels is believed before the others."""
 _FREE = 0.02
 """Crossed ink, per longest side of the page, that makes no doubt."""
-_AGREE = 9.0
+_AGREE = 10.0
 """Log-odds between an answer that the network confirms box by box and one of which it sees nothing."""
 _SURE, _OVERLAP = 0.5, 0.5
 """Score of a network's box that counts by itself, and the share of the smaller of two boxes that they may have in
 common."""
+_CLAIM = 0.3
+"""Score from which a box of the network says that what lies in it is no shared legend."""
 _SECOND_WAY = 4.0
 """Log-odds by which the page cut around letters is believed before the network's boxes with the same letters."""
-_GUTTERS, _NETWORK, _WHOLE = 2.0, -5.0, -4.5
+_UNCOVERED = 12.0
+"""What these boxes lose for the ink that they leave out, if that were all of the page's."""
+_GUTTERS, _NETWORK, _WHOLE = 2.0, -3.5, -4.5
 """Log-odds of answers without letters before anything is known of them: gutters rarely lie, the network may, and a
 figure is rarely one panel where something can be found in it."""
 _SLIVER = 0.004
 """Share of the longest side that counts as a sliver."""
 _COUNT = 2.2
 """Log-odds for each panel more or fewer than the caption names, up to four."""
+_SURPLUS = 3.0
+"""Log-odds for each panel without a letter, up to three, where all are read that the caption names: a piece of one."""
 
 
 @dataclass(frozen=True)
@@ -64,15 +72,21 @@ def agreement(boxes: Sequence[Box], proposals: Sequence[Candidate]) -> float:
 
     Each proposal confirms at most one box. 0 without proposals.
     """
+    hits = sum(value for _, value in _confirmed(boxes, proposals).values())
+    return 2 * hits / (len(boxes) + sum(score for _, score in proposals)) if proposals else 0.0
+
+
+def _confirmed(boxes: Sequence[Box], proposals: Sequence[Candidate]) -> dict[int, tuple[int, float]]:
+    """Index of a box -> (index of the one proposal that confirms it, its score times twice the IoU above 0.5)."""
     pairs = sorted(((score * (2 * shared - 1), i, k) for i, box in enumerate(boxes)
                     for k, (other, score) in enumerate(proposals) if (shared := iou(box, other)) > 0.5), reverse=True)
-    confirmed, used, hits = set[int](), set[int](), 0.0
+    found: dict[int, tuple[int, float]] = {}
+    used = set[int]()
     for value, i, k in pairs:
-        if i not in confirmed and k not in used:
-            confirmed.add(i)
+        if i not in found and k not in used:
+            found[i] = (k, value)
             used.add(k)
-            hits += value
-    return 2 * hits / (len(boxes) + sum(score for _, score in proposals)) if proposals else 0.0
+    return found
 
 
 def distinct(proposals: Sequence[Candidate]) -> list[Candidate]:
@@ -92,7 +106,8 @@ def separate(page: ink.Page, glyphs: Glyphs, labels: Sequence[str], proposals: S
     proposals = distinct(proposals)
     exact = [edges.snapped(page, box) for box, _ in proposals]
     sets = [pair for pair in letters.find_letters(page, glyphs, labels) if len(pair[1]) >= 2]
-    answers = [*_of_letters(page, sets, labels), *_of_letters_and_network(sets, labels, proposals, exact),
+    answers = [*_of_letters(page, sets, labels, proposals, exact),
+               *_of_letters_and_network(page, sets, labels, proposals, exact),
                *_of_network(labels, proposals, exact), *_of_gutters(page, labels)]
     whole = page.shrunk(page.box) or page.box
     answers.append(Answer("whole", [Found(whole, 0.2 if len(labels) > 1 else 0.5)], _WHOLE))
@@ -103,19 +118,35 @@ def separate(page: ink.Page, glyphs: Glyphs, labels: Sequence[str], proposals: S
 def _judged(answer: Answer, labels: Sequence[str], proposals: Sequence[Candidate]) -> float:
     """Worth of an answer with what the network and the caption say about it, in log-odds."""
     counted = _COUNT * min(abs(len(answer.panels) - len(labels)), 4) if len(labels) > 1 else 0.0
+    read = [f.label for f in answer.panels if f.label is not None]
+    if labels and set(labels) <= set(read):
+        counted += _SURPLUS * min(len(answer.panels) - len(read), 3)
     return answer.worth - counted + _AGREE * agreement([f.box for f in answer.panels], proposals)
 
 
-def _of_letters(page: ink.Page, sets: Sequence[tuple[float, list[letters.Letter]]],
-                labels: Sequence[str]) -> list[Answer]:
-    """One answer for each set of letters that may be worth most: the page cut around them."""
+def _of_letters(page: ink.Page, sets: Sequence[tuple[float, list[letters.Letter]]], labels: Sequence[str],
+                proposals: Sequence[Candidate], exact: Sequence[Box]) -> list[Answer]:
+    """The page cut around each set of letters that may be worth most, once for each place in their panels."""
     out: list[Answer] = []
     for score, read in sets:
         if out and score <= max(answer.worth for answer in out):  # no cut is better than a free one
             break
-        worth, panels = _weighed(page, score, read, labels)
-        if labels or worth >= score - max(_DOUBT, _RELATIVE * score):  # else stray letters of a flow chart or a table
-            out.append(Answer("letters", panels, worth))
+        for worth, panels in _weighed(page, score, read, labels):
+            if labels or worth >= score - max(_DOUBT, _RELATIVE * score):  # else letters of a flow chart or a table
+                out.append(Answer("letters", _without_shared(page, panels, read, proposals, exact), worth))
+    return out
+
+
+def _without_shared(page: ink.Page, panels: list[Found], read: Sequence[letters.Letter],
+                    proposals: Sequence[Candidate], exact: Sequence[Box]) -> list[Found]:
+    """Lettered panels without what a sure box of the network leaves out of them and no other of its boxes claims."""
+    anchors = {letter.label: letter.box for letter in read}
+    out = list(panels)
+    for i, (k, _) in _confirmed([f.box for f in panels], proposals).items():
+        label = panels[i].label
+        if proposals[k][1] >= _SURE and label in anchors:
+            others = [box for n, (box, score) in enumerate(proposals) if n != k and score >= _CLAIM]
+            out[i] = replace(out[i], box=edges.trimmed(page, out[i].box, exact[k], [anchors[label], *others]))
     return out
 
 
@@ -127,7 +158,7 @@ def _of_network(labels: Sequence[str], proposals: Sequence[Candidate], exact: Se
     return [Answer("network", found[:count], _NETWORK) for count in sorted(counts) if count > 1]
 
 
-def _of_letters_and_network(sets: Sequence[tuple[float, list[letters.Letter]]], labels: Sequence[str],
+def _of_letters_and_network(page: ink.Page, sets: Sequence[tuple[float, list[letters.Letter]]], labels: Sequence[str],
                             proposals: Sequence[Candidate], exact: Sequence[Box]) -> list[Answer]:
     """For each set of letters that stand in different boxes of the network: its best boxes, with these letters."""
     sure = sum(score >= _SURE for _, score in proposals)
@@ -139,8 +170,17 @@ def _of_letters_and_network(sets: Sequence[tuple[float, list[letters.Letter]]], 
             if owners is not None:
                 panels = [_lettered(exact[k], sure_, read[owners.index(k)] if k in owners else None)
                           for k, (_, sure_) in enumerate(chosen)]
-                out.append(Answer("letters", panels, score - _SECOND_WAY))
+                lost = _UNCOVERED * _uncovered(page, [f.box for f in panels])
+                out.append(Answer("letters", panels, score - _SECOND_WAY - lost))
     return out
+
+
+def _uncovered(page: ink.Page, boxes: Sequence[Box]) -> float:
+    """Share of the page's ink that lies in none of the boxes."""
+    left = page.ink.copy()
+    for x0, y0, x1, y1 in boxes:
+        left[y0:y1, x0:x1] = False
+    return float(left.sum()) / max(page.count(page.box), 1)
 
 
 def _lettered(box: Box, score: float, letter: letters.Letter | None) -> Found:
@@ -183,45 +223,51 @@ def _seconded(found: Found, proposals: Sequence[Candidate]) -> Found:
 
 
 def _weighed(page: ink.Page, score: float, read: list[letters.Letter],
-             labels: Sequence[str]) -> tuple[float, list[Found]]:
-    """(worth in log-odds, panels) of one set of letters: doubtful ones that cut badly go, missing ones are guessed."""
+             labels: Sequence[str]) -> list[tuple[float, list[Found]]]:
+    """(worth in log-odds, panels) of one set of letters, the likeliest first: doubtful letters that cut badly go,
+    missing ones are guessed; then, less likely, all letters at the other places where they may stand."""
     side = max(page.grey.shape)
-    cost, panels = by_letters(page, read)
+    (cost, panels), *others = by_letters(page, read)
+    rest = [(score - _ELSEWHERE - _PER_SIDE * cut / side, other) for cut, other in others]
     while len(read) > 2 and cost > _FREE * side:
         fewer = letters.without_weakest(read)
-        less, others = by_letters(page, fewer)
+        less, remaining = next(by_letters(page, fewer))
         lost = letters.evidence(min(f.score for f in read))
         if len(fewer) == len(read) or less > 0.5 * cost or _PER_SIDE * (cost - less) / side < lost:
             break
-        read, cost, panels = fewer, less, others
+        read, cost, panels = fewer, less, remaining
     worth = score - min(_PER_SIDE * cost / side, _WORST)
     guesses = letters.guess_missing(read, labels)
     if guesses:
-        more, others = by_letters(page, [*read, *guesses])
-        if more - cost <= _FREE * side and len(others) == len(read) + len(guesses):
-            return worth + len(guesses), others
-    return worth, panels
+        more, guessed = next(by_letters(page, [*read, *guesses]))
+        if more - cost <= _FREE * side and len(guessed) == len(read) + len(guesses):
+            return [(worth + len(guesses), guessed), *rest]
+    return [(worth, panels), *rest]
 
 
-def by_letters(page: ink.Page, read: Sequence[letters.Letter]) -> tuple[float, list[Found]]:
-    """(cost of the cuts in ink pixels, one panel a letter)."""
+def by_letters(page: ink.Page, read: Sequence[letters.Letter]) -> Iterator[tuple[float, list[Found]]]:
+    """(cost of the cuts in ink pixels, one panel a letter) for each way to cut the page, the likeliest first."""
     ems = [f.em for f in read]
     anchors = [letters.with_bracket(page, f) for f in read]
-    cost, parts, corners = partition.arrange(page, anchors, ems)
-    if page.dark:
-        parts = _without_void(page, parts)
+    for plan in partition.arrange(page, anchors, ems):
+        yield plan.cost, _panels(page, read, anchors, plan)
+
+
+def _panels(page: ink.Page, read: Sequence[letters.Letter], anchors: Sequence[Box], plan: partition.Plan
+            ) -> list[Found]:
+    parts, corners = _without_void(page, plan.parts) if page.dark else plan.parts, plan.corners
     out = []
     for index, whole in sorted(parts.items()):
         part = whole
         for owner, corner in corners.items():
             if owner != index and intersection(corner, part) == area(corner):
                 part = (part[0], corner[3], part[2], part[3])
-        box = page.shrunk(_without_heading(page, part, anchors[index], ems[index], anchors))
+        box = page.shrunk(_without_heading(page, part, anchors[index], read[index].em, anchors))
         if box is not None:
             box = _trimmed(page, box)
             box = union([box, corners[index]]) if index in corners else box
             out.append(Found(box, 0.6 + 0.4 * read[index].score, read[index].label, read[index].score))
-    return cost, out
+    return out
 
 
 def _without_void(page: ink.Page, parts: dict[int, Box]) -> dict[int, Box]:

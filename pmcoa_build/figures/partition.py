@@ -28,6 +28,8 @@ _UPRIGHT = 3.0
 """Extra cost of a vertical cut: of two clean plans, rows before columns is how figures are read."""
 _FREE = 0.02
 """Cost, per longest side of the page, at which letters are taken to stand at the upper left without another look."""
+_HOPELESS = 1.0
+"""Cost, per longest side, above which a place of the letters is no longer considered if there is a better one."""
 _RARE, _CENTRED = 0.05, 0.2
 """Extra cost of letters not at the upper left, and of letters in the middle, per longest side."""
 _EARNED = 0.7
@@ -80,6 +82,16 @@ class _Sheet:
         else:
             costs = self.page.horizontal_costs((x0, low, x1, high + 1))
         return costs[::-1] if mirrored else costs
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A way to cut a page: what the cuts cost in ink pixels; the part of each anchor, by its index; and `corners`, what
+    stands outside it and belongs to it (see `wrapped`)."""
+
+    cost: float
+    parts: dict[int, Box]
+    corners: dict[int, Box]
 
 
 @dataclass
@@ -196,21 +208,25 @@ def divide(page: Page, anchors: Sequence[Box], ems: Sequence[float], *, right: b
     return cost, {index: sheet.turned(part) for index, part in parts.items()}
 
 
-def arrange(page: Page, anchors: Sequence[Box], ems: Sequence[float]) -> tuple[float, dict[int, Box], dict[int, Box]]:
-    """(cost, parts, corners): `divide` for the place in their panels where the letters seem to stand, and `wrapped`."""
+def arrange(page: Page, anchors: Sequence[Box], ems: Sequence[float]) -> list[Plan]:
+    """Ways to cut the page around the anchors, the likeliest first.
+
+    One with the letters at the upper left where that is cheap, else one for each place where they may stand.
+    """
     cost, parts = divide(page, anchors, ems)
     side = max(page.grey.shape)
     if cost <= _FREE * side or len(anchors) < 2:
-        return cost, parts, {}
-    best, usual = _EARNED * cost + _ragged(page, anchors, ems, parts), True
+        return [Plan(cost, parts, {})]
+    usual = Plan(cost, parts, wrapped(page, anchors, ems, parts))
+    plans = [(_EARNED * cost + _ragged(page, anchors, ems, parts), usual)]
     for right, below, centred in _ELSEWHERE:
-        other, turned = divide(page, anchors, ems, right=right, below=below, centred=centred)
-        total = other + (_RARE + _CENTRED * centred) * side
-        if total < best:
-            total += _ragged(page, anchors, ems, turned, right=right, below=below, centred=centred)
-        if total < best:
-            best, cost, parts, usual = total, other, turned, False
-    return cost, parts, wrapped(page, anchors, ems, parts) if usual else {}
+        cost, parts = divide(page, anchors, ems, right=right, below=below, centred=centred)
+        if cost > max(_HOPELESS * side, min(total for total, _ in plans)):
+            continue
+        ragged = _ragged(page, anchors, ems, parts, right=right, below=below, centred=centred)
+        plans.append((cost + (_RARE + _CENTRED * centred) * side + ragged, Plan(cost, parts, {})))
+    plans.sort(key=lambda pair: pair[0])
+    return [plan for total, plan in plans if np.isfinite(total)] or [usual]
 
 
 def _ragged(page: Page, anchors: Sequence[Box], ems: Sequence[float], parts: dict[int, Box], *, right: bool = False,
