@@ -13,6 +13,7 @@ import pytest
 from pmcoa_build.engine.read import read_file
 from pmcoa_build.figures.detector import Separation
 from stages import panels
+from tests.browser import CHROMIUM, browser
 from tests.stages.conftest import SmallBuild, StubDetector
 from tests.stages.test_updates import TO_DATASET
 
@@ -101,3 +102,29 @@ def test_a_bad_line_stops_the_run_with_one_sentence(small: SmallBuild, capsys: p
     assert len(said) == 1
     assert "Line 2 of the corrections file" in said[0] and said[0].endswith("unknown key 'lable'.")
 
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+def test_from_the_gallery_to_the_dataset_and_back(small: SmallBuild) -> None:
+    assert small.run(*TO_DATASET) == 0
+    gallery = small.root / "builds" / "small" / "dataset" / "gallery.html"
+    with browser() as tab:
+        tab.size(1280, 900)
+        tab.open(gallery.as_uri())
+        tab.js(f"reviewing.click(); pairsOf.get(one('[data-image=\"{IMAGE}\"]'))[0].focus()")
+        tab.settle()
+        tab.key("e")
+        tab.js("one('.editor textarea').focus()")
+        tab.type("What a person wrote.")
+        tab.drag('.handle[data-sides="0,1"]', 20, 10)
+        tab.key("Escape", "ArrowDown", "r")
+        saved = tab.download("#save", small.spec.parent)
+    assert saved.name == "corrections.jsonl"
+    small.spec.write_text(small.spec.read_text() + '[align]\ncorrections = "corrections.jsonl"\n')
+    assert small.run(*TO_DATASET) == 0
+    rows = sorted(published(small).values(), key=lambda row: row["label"])
+    assert [(row["label"], row["method"], row["confidence"]) for row in rows] == [
+        ("A", "corrected", 1.0), ("B", "label", 1.0)]
+    assert rows[0]["subcaption"] == "What a person wrote."
+    assert rows[0]["bbox"][0] > 0 and rows[0]["bbox"][1] > 0 and rows[0]["bbox"][2:] == LEFT[2:]
+    assert "What a person wrote." in gallery.read_text() and "How often people agreed" in gallery.read_text()
