@@ -12,6 +12,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -58,12 +59,18 @@ Corrections = dict[str, list[Correction]]
 
 def load_corrections(path: str | Path) -> Corrections:
     """Read a corrections file. Raises UsageError that names the line that is wrong."""
-    corrections: Corrections = {}
     try:
-        lines = Path(path).read_text("utf-8-sig").split("\n")
+        text = Path(path).read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"The corrections file {path} cannot be read: {error}.") from error
-    for number, line in enumerate(lines, 1):
+    return _read(text, str(path))
+
+
+@lru_cache(maxsize=1)
+def _read(text: str, path: str) -> Corrections:
+    """The corrections in a file's text; kept, because every block of a build asks for them."""
+    corrections: Corrections = {}
+    for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             try:
                 correction = _parse(json.loads(line))

@@ -325,6 +325,12 @@ def test_a_label_brings_its_clause_and_nothing_is_forgotten(chromium: Page, tmp_
     tab.settle()
     tab.key("e")
     tab.type("D")
+    tab.type("A")
+    tab.js("one('.editor textarea').focus()")
+    tab.type("part 0")
+    assert tab.js("corrections()") == ""
+    tab.js("one('.editor input').focus()")
+    tab.type("D")
     assert tab.js("one('.sub').textContent") == "the fourth part"
     tab = visit(chromium, tmp_path, text)
     tab.js("reviewing.click()")
@@ -333,6 +339,17 @@ def test_a_label_brings_its_clause_and_nothing_is_forgotten(chromium: Page, tmp_
         "D", "D", "the fourth part"]
     tab.js("window.confirm = () => true; one('#restart').click()")
     assert tab.js("[one('.lab').textContent, one('.sub').textContent, corrections()]") == ["A", "part 0", ""]
+
+
+def test_what_a_build_has_taken_up_is_not_said_again(chromium: Page, tmp_path: Path) -> None:
+    tab = visit(chromium, tmp_path, html([figure(1)]))
+    tab.js("localStorage.clear(); said = {}; reviewing.click(); all('.pair')[0].focus()")
+    tab.settle()
+    tab.key("e")
+    tab.type("D")
+    assert tab.js("judged().length") == 1
+    tab = visit(chromium, tmp_path, html([figure(1, panels=[panel(0, label="D", method="corrected"), panel(1)])]))
+    assert tab.js("judged().length") == 0
 
 
 @pytest.mark.parametrize("dark", [False, True])

@@ -105,14 +105,19 @@ function made(pair) {
   return machine.get(pair);
 }
 const edits = opinion => ["label", "subcaption", "new_box"].filter(key => opinion[key] !== undefined);
+for (const pair of all('.pair[data-method="corrected"]')) {  // what the build has taken up need not be said again
+  const own = said[key_of(pair)];
+  if (own && edits(own).every(key => String(own[key]) === String(made(pair)[key]))) delete said[key_of(pair)];
+}
 function opinion_of(pair) {
   const own = said[key_of(pair)];
   return !own ? "" : own.drop ? "left out" : edits(own).length ? "corrected" : own.verdict || "";
 }
 function keep(pair, opinion) {
-  const was = made(pair);
+  const was = made(pair), before = said[key_of(pair)] || {};
   for (const key of edits(opinion)) if (String(opinion[key]) === String(was[key])) delete opinion[key];
   if (edits(opinion).length) opinion.verdict = "wrong";
+  else if (edits(before).length && opinion.verdict === "wrong") delete opinion.verdict;  // edited back to what it was
   for (const key of ["verdict", "drop"]) if (!opinion[key]) delete opinion[key];
   if (Object.keys(opinion).length) said[key_of(pair)] = opinion; else delete said[key_of(pair)];
   try { localStorage.setItem(PLACE, JSON.stringify(said)); kept = true; } catch { kept = false; }
