@@ -27,13 +27,13 @@ from pmcoa_build.reasons import REASONS
 SHOWN, SHOWN_LOST = 450, 50
 """Most figures in a gallery: with panels, and left out."""
 
-PICTURE_BYTES = 40_000
-"""Most bytes of a picture; with 500 of them the page stays below 27 MB and its text."""
+PICTURE_BYTES, PICTURES_BYTES = 40_000, 20_000_000
+"""Most bytes of a picture, and of all together (a third more as text): what bounds the page, but for its captions."""
 
 _TALL = 640
 _COLOURS = 8
 _OPINIONS = ("right", "corrected", "wrong", "left out")
-_ENCODINGS = ((720, 60), (560, 40), (400, 30), (200, 10))
+_ENCODINGS = ((720, 60), (560, 40), (400, 30), (200, 10), (64, 10))
 """(longest side in pixels, WebP quality), tried until a picture is small enough."""
 
 
@@ -57,7 +57,8 @@ def render_gallery(
     shown: Shown, funnel: Sequence[Mapping[str, Any]], statistics: Statistics, *, name: str, snapshot_date: str
 ) -> str:
     """The page, about 30 KB a figure. Every text is escaped; images are encoded anew."""
-    figures = [_figure(figure) for figure in shown.figures]
+    most = min(PICTURE_BYTES, PICTURES_BYTES // max(len(shown.figures), 1))
+    figures = [_figure(figure, most) for figure in shown.figures]
     panels = [panel for figure in figures for panel in figure["panels"]]
     templates = environment()
     script = "\n" + _source("gallery.js")
@@ -144,8 +145,8 @@ def gallery_figures(
     return entries
 
 
-def _figure(figure: Mapping[str, Any]) -> dict[str, Any]:
-    picture, width, height, side = _picture(figure["image"])
+def _figure(figure: Mapping[str, Any], most: int) -> dict[str, Any]:
+    picture, width, height, side = _picture(figure["image"], most)
     size = (max(width, 1), max(height, 1))
     panels = [_panel(panel, number, figure["caption"], size) for number, panel in enumerate(figure["panels"], 1)]
     licence = license_of(figure["license"])
@@ -166,9 +167,9 @@ def _panel(panel: Mapping[str, Any], number: int, caption: str, size: tuple[int,
     return {**panel, **rounded, "number": number, "whole": bool(caption) and panel["subcaption"] == caption}
 
 
-def _picture(encoded: bytes | None) -> tuple[str | None, int, int, int]:
-    """A small WebP as data URI, the original's width and height, and the width of the small one; (None, 0, 0, 0) where
-    there is no readable image."""
+def _picture(encoded: bytes | None, most: int) -> tuple[str | None, int, int, int]:
+    """A small WebP of at most `most` bytes as data URI, the original's width and height, and the width of the small
+    one; (None, 0, 0, 0) where there is no readable image."""
     if not encoded:
         return None, 0, 0, 0
     try:
@@ -184,7 +185,7 @@ def _picture(encoded: bytes | None) -> tuple[str | None, int, int, int]:
         buffer = io.BytesIO()
         small.save(buffer, "WEBP", quality=quality, method=2)
         data = buffer.getvalue()
-        if len(data) <= PICTURE_BYTES:
+        if len(data) <= most:
             break
     return "data:image/webp;base64," + base64.b64encode(data).decode(), width, height, small.width
 
@@ -219,4 +220,4 @@ def _sampling(shown: Shown) -> str:
 
 def _may_be_shared(code: str | None) -> bool:
     licence = license_of(code or "")
-    return licence is not None and licence.redistribution
+    return licence is not None and licence.redistribution and licence.adaptation
