@@ -242,8 +242,8 @@ function edit(pair, on) {
   const text = field(editor, "Text", "textarea", own.subcaption ?? was.subcaption);
   const corners = editor.appendChild(document.createElement("div"));
   corners.className = "coordinates";
-  const sides = ["left", "top", "right", "bottom"].map((name, i) => field(corners, `${name}, px`, "input", (own.new_box || was.new_box)[i],
-    { type: "number", min: 0, max: i % 2 ? height : width, step: 1 }));
+  const sides = ["left", "top", "right", "bottom"].map((name, i) => field(corners, name, "input", (own.new_box || was.new_box)[i],
+    { type: "number", min: 0, max: i % 2 ? height : width, step: 1, title: "pixels of the original image" }));
   const change = more => keep(pair, { ...said[key_of(pair)], drop: false, ...more });
   label.addEventListener("input", () => {
     const clause = clauses[label.value.trim()];
