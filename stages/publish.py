@@ -57,11 +57,11 @@ def run(context: TaskContext) -> TaskOutput:
 
 
 def _reasons(build: Build) -> dict[str, str]:
-    """Why units are not published, by id: articles, figures, images, panels."""
+    """Why units are not published, by id: articles, figures, images, panels; the first stage to lose one says why."""
     found: dict[str, str] = {}
     for stage in ("articles", "media", "panels", "align", "shards"):
         lost = build.lost(stage)
-        found |= dict(zip(lost["unit"].to_pylist(), lost["reason"].to_pylist(), strict=True))
+        found = dict(zip(lost["unit"].to_pylist(), lost["reason"].to_pylist(), strict=True)) | found
     for row in build.table("screen", ["figure_id", "reasons"]).to_pylist():
         if row["reasons"]:
             found[row["figure_id"]] = row["reasons"][0]

@@ -53,6 +53,8 @@ def test_a_persons_word_reaches_the_dataset(small: SmallBuild) -> None:
     assert (row["label"], row["subcaption"], row["method"], row["confidence"]) == ("B", "By hand.", "corrected", 1.0)
     assert "corrected" in row["flags"] and row["width"] == 250
     assert small.open().lost("align")["reason"].to_pylist() == ["correction"]
+    gallery = (small.root / "builds" / "small" / "dataset" / "gallery.html").read_text()
+    assert "left out: correction<" in gallery and "left out: no-subcaption<" not in gallery
     found = small.open().table("panels", ["panel_id", "detector"]).to_pylist()
     assert [p["detector"] for p in found if p["panel_id"] == row["panel_id"]] == ["stub/person"]
 
