@@ -184,7 +184,7 @@ def test_figures_are_sampled_by_id_and_losses_in_turn() -> None:
 def test_everything_can_be_reached_by_keyboard() -> None:
     soup = page([figure(1)])
     assert all(row["tabindex"] == "0" for row in soup.select("li.pair"))
-    assert one(soup, "a.skip")["href"] == "#" + str(one(soup, "#list")["id"])
+    assert one(soup, "a.skip")["href"] == "#" + str(one(soup, "main")["id"])
     for control in soup.select("select, input"):
         assert control.find_parent("label") is not None or control["aria-label"]
     assert one(soup, "#count")["aria-live"] == "polite"

@@ -12,7 +12,7 @@ function open_view() {
   for (const view of views) view.hidden = view !== wanted;
   for (const link of all("nav a")) link.hash === "#" + wanted.id ? link.setAttribute("aria-current", "page") : link.removeAttribute("aria-current");
 }
-addEventListener("hashchange", () => { if (location.hash !== "#list") open_view(); });
+addEventListener("hashchange", () => { if (location.hash !== "#content") open_view(); });
 for (const link of all("nav a")) link.addEventListener("click", event => {
   event.preventDefault(); history.replaceState(null, "", link.hash); open_view();
 });
@@ -184,7 +184,8 @@ function equip(card) {
   seen.unobserve(card);
   for (const pair of pairsOf.get(card)) {
     const group = document.createElement("div");
-    group.className = "judge"; group.role = "group"; group.ariaLabel = `Your opinion of ${made(pair).label || "panel " + pair.dataset.n}`;
+    group.className = "judge"; group.setAttribute("role", "group");
+    group.setAttribute("aria-label", `Your opinion of ${made(pair).label || "panel " + pair.dataset.n}`);
     for (const [deed, text] of [["right", "Right"], ["wrong", "Wrong"], ["edit", "Correct…"], ["drop", "Leave out"]]) {
       const button = group.appendChild(document.createElement("button"));
       button.type = "button"; button.dataset.do = deed; button.textContent = text;
