@@ -94,7 +94,7 @@ class PanelsKeys:
 class AlignKeys:
     """[align] of a spec."""
 
-    corrections: str = key("", "a JSONL file of a person's corrections", path="yes")
+    corrections: str = key("", "a JSONL file of a person's corrections, as the gallery saves it", path="yes")
     llm_url: str = key("", "an OpenAI-compatible endpoint asked about captions that cannot be split")
     llm_model: str = key("", "the model's name at that endpoint")
 

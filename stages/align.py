@@ -6,14 +6,14 @@ win over all of them. Each pair says how it came about.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from pmcoa_build import schema
 from pmcoa_build.captions.align import PanelView, correct, pair
-from pmcoa_build.captions.corrections import Correction, load_corrections, match_corrections
+from pmcoa_build.captions.corrections import Correction, load_corrections, match_corrections, unmatched
 from pmcoa_build.captions.split import split_caption
 from pmcoa_build.engine.stage import Input, Loss, Result, Row, Stage, Tables, Unit
 from pmcoa_build.spec import Spec
@@ -25,7 +25,7 @@ def units(tables: Tables, spec: Spec, block: str) -> list[Unit]:
     """One unit a figure, with all its panels: a pair depends on its neighbours."""
     captions = {row["figure_id"]: row["caption"] for row in tables["figures"].to_pylist()}
     sizes = {row["image_id"]: [row["width"], row["height"]] for row in tables["media"].to_pylist()}
-    said = _corrected(tables["panels"].select(["panel_id", "image_id", "bbox"]).to_pylist(), spec.align.corrections)
+    said, gone = _corrected(tables["panels"].to_pylist(), spec.align.corrections)
     panels = defaultdict(list)
     for row in tables["panels"].to_pylist():
         more = {"size": sizes[row["image_id"]], "correction": said.get(row["panel_id"])}
@@ -34,24 +34,25 @@ def units(tables: Tables, spec: Spec, block: str) -> list[Unit]:
     for figure_id, rows in sorted(panels.items()):
         rows.sort(key=lambda row: (row["image_id"], row["index"]))
         members = tuple(row["panel_id"] for row in rows)
-        result.append(Unit(figure_id, {"caption": captions[figure_id], "panels": rows}, members))
+        facts = {"caption": captions[figure_id], "panels": rows, "unmatched": gone[figure_id]}
+        result.append(Unit(figure_id, facts, members))
     return result
 
 
-def _corrected(panels: list[Row], path: str) -> dict[str, Row]:
-    """Panel id -> what a person said of it."""
-    if not path:
-        return {}
-    corrections = load_corrections(path)
+def _corrected(panels: list[Row], path: str) -> tuple[dict[str, Row], Counter[str]]:
+    """Panel id -> what a person said of it; figure id -> corrections that hold for none of its panels any more."""
+    found: dict[str, Row] = {}
+    gone: Counter[str] = Counter()
+    corrections = load_corrections(path) if path else {}
     by_image = defaultdict(list)
     for row in panels:
-        by_image[row["image_id"]].append(row)
-    found = {}
+        if row["image_id"] in corrections:
+            by_image[row["image_id"]].append(row)
     for image_id, rows in by_image.items():
-        for row, said in zip(rows, match_corrections(corrections, image_id, [r["bbox"] for r in rows]), strict=True):
-            if said is not None:
-                found[row["panel_id"]] = asdict(said)
-    return found
+        matched = match_corrections(corrections[image_id], [row["bbox"] for row in rows])
+        gone[rows[0]["figure_id"]] += unmatched(corrections[image_id], matched)
+        found |= {row["panel_id"]: asdict(said) for row, said in zip(rows, matched, strict=True) if said is not None}
+    return found, gone
 
 
 def process(unit: Unit, content: Mapping[str, Row], resource: Any) -> Result:
@@ -71,7 +72,7 @@ def process(unit: Unit, content: Mapping[str, Row], resource: Any) -> Result:
             "panel_id": row["panel_id"], "label": made.label, "subcaption": made.subcaption,
             "preamble": made.preamble, "method": made.method, "confidence": made.confidence,
         })
-    return Result(rows, lost)
+    return Result(rows, lost, {"correction-unmatched": unit.facts["unmatched"]} if unit.facts["unmatched"] else {})
 
 
 STEP = Stage(
@@ -85,7 +86,8 @@ STEP = Stage(
         Input("figures", ("figure_id", "caption")),
         Input("media", ("image_id", "width", "height")),
     ),
-    spec_keys=("align.corrections",),
+    spec_keys=(),
     units=units,
     process=process,
+    fact_keys=("align.corrections",),
 )

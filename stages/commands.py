@@ -116,7 +116,8 @@ def why(options: argparse.Namespace) -> int:
     print(_reason(plan, options.block))
     if record:
         print(f"recorded: {reports.counts_line(record['counts'])}" if record.get("counts") else "recorded")
-        print("\n".join(f"  {key}: {value}" for key, value in sorted(record["inputs"]["spec"].items())))
+        said = {**record["inputs"]["spec"], **record["inputs"].get("facts", {})}
+        print("\n".join(f"  {key}: {value}" for key, value in sorted(said.items())))
     return 0
 
 

@@ -1,6 +1,7 @@
 """Stage 6, panels: find the panels of every image, read their labels, cut them out.
 
 The caption is read first: which labels it names tells the detector what to look for, and its words what is shown.
+Boxes that a person has drawn (`new_box` of a correction) take the place of the detector's.
 """
 
 from __future__ import annotations
@@ -10,7 +11,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
+import numpy as np
+
 from pmcoa_build import ids, schema
+from pmcoa_build.captions.corrections import Correction, load_corrections, move_boxes
 from pmcoa_build.captions.cues import kind_cues
 from pmcoa_build.captions.split import split_caption
 from pmcoa_build.engine.stage import Input, Result, Row, Stage, Tables, Unit
@@ -24,12 +28,14 @@ from pmcoa_build.spec import Spec
 def units(tables: Tables, spec: Spec, block: str) -> list[Unit]:
     """One unit an image; of the caption only labels and cues count, so that other edits to it cost nothing."""
     heard = {row["figure_id"]: _heard(row["caption"]) for row in tables["figures"].to_pylist()}
+    corrections = load_corrections(spec.align.corrections) if spec.align.corrections else {}
     shared = {"min_side": spec.panels.min_side, "kinds": spec.panels.kinds, "max_side": spec.panels.max_side,
               "quality": spec.panels.quality}
     return [
         Unit(
             row["image_id"],
-            {"figure_id": row["figure_id"], "md5": row["md5"], **heard[row["figure_id"]], **shared},
+            {"figure_id": row["figure_id"], "md5": row["md5"], **heard[row["figure_id"]], **shared,
+             **_moves(corrections.get(row["image_id"], []))},
             content={"media": row["image_id"]},
         )
         for row in tables["media"].to_pylist()
@@ -42,10 +48,18 @@ def _heard(caption: str) -> Row:
     return {"labels": list(split.labels), "cues": kind_cues(split, caption)}
 
 
+def _moves(corrections: list[Correction]) -> Row:
+    """The boxes that a person has drawn anew, as facts; none where there are none, so that other images stay."""
+    moves = [[list(said.box), list(said.new_box)] for said in corrections if said.new_box]
+    return {"moves": moves} if moves else {}
+
+
 def process(unit: Unit, content: Mapping[str, Row], detector: Detector) -> Result:
     """The panels of one image, in reading order."""
     rgb = decode_image(content["media"]["image"]["bytes"]).rgb
     found = detector.detect(rgb, labels=unit.facts["labels"], cues=unit.facts["cues"]).panels
+    if "moves" in unit.facts:
+        found = _moved(found, unit.facts, rgb, detector)
     rows: list[Row] = []
     dropped = Counter[str]()
     for panel in found:
@@ -69,9 +83,21 @@ def process(unit: Unit, content: Mapping[str, Row], detector: Detector) -> Resul
     return Result(rows, dropped=dropped)
 
 
+def _moved(found: list[Panel], facts: Row, rgb: np.ndarray, detector: Detector) -> list[Panel]:
+    """The panels with a person's boxes; what those show is told anew."""
+    height, width = rgb.shape[:2]
+    placed = move_boxes([panel.box for panel in found], facts["moves"], width, height)
+    read = [(None, None) if at is None else (found[at].label, found[at].label_score) for _, at in placed]
+    kinds = detector.kinds(rgb, [box for box, _ in placed], [label for label, _ in read], facts["cues"])
+    return [
+        found[at] if at is not None and found[at].box == box else Panel(box, 1.0, *label, *kind, "person")
+        for (box, at), label, kind in zip(placed, read, kinds, strict=True)
+    ]
+
+
 def _unwanted(panel: Panel, facts: Row) -> str:
     x0, y0, x1, y1 = panel.box
-    if min(x1 - x0, y1 - y0) < facts["min_side"]:
+    if panel.source != "person" and min(x1 - x0, y1 - y0) < facts["min_side"]:
         return "panel-too-small"
     return "kind-not-wanted" if facts["kinds"] and panel.kind not in facts["kinds"] else ""
 
@@ -98,5 +124,6 @@ STEP = Stage(
     units=units,
     process=process,
     setup=_detector,
+    fact_keys=("align.corrections",),
     extra=lambda spec: fingerprint(spec.panels.weights, spec.panels.confidence, spec.panels.kind_model),
 )

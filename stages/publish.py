@@ -5,24 +5,29 @@ Data files (hard links to the shards), card, attribution, what was removed since
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pmcoa_build import schema
+from pmcoa_build import ids, schema
 from pmcoa_build.build import Build
+from pmcoa_build.captions.corrections import agreement, load_corrections
+from pmcoa_build.captions.split import split_caption
 from pmcoa_build.dataset.attribution import ROW_COLUMNS, attribution_rows
-from pmcoa_build.dataset.gallery import SHOWN, gallery_figures
+from pmcoa_build.dataset.gallery import Shown, gallery_figures, sample_figures
 from pmcoa_build.dataset.publish import ShardFile, publish
 from pmcoa_build.engine import state as states
 from pmcoa_build.engine.read import read_file
-from pmcoa_build.engine.stage import Input, Row, Task, TaskContext, TaskOutput
+from pmcoa_build.engine.stage import Input, Task, TaskContext, TaskOutput
 from pmcoa_build.errors import RunFailed
+from pmcoa_build.pmc.media import match_media
 from stages.report import funnel
 
 _SHOWN_MEDIA = ("figure_id", "image_id", "image")
+_SHOWN_ALIGN = ("panel_id", "label", "subcaption", "preamble", "method", "confidence")
 
 
 def run(context: TaskContext) -> TaskOutput:
@@ -44,7 +49,7 @@ def run(context: TaskContext) -> TaskOutput:
     date, accessed = snapshot["facts"]["date"], f"{datetime.fromtimestamp(snapshot['run']['finished'], UTC):%Y-%m-%d}"
     dataset_id = publish(
         context.out, shards, name=context.spec.build.name, snapshot_date=date, accessed=accessed,
-        attribution=attribution, funnel=funnel(build.state), figures=_gallery(build, lost), reasons=lost,
+        attribution=attribution, funnel=funnel(build.state), shown=_shown(build, lost), reasons=lost,
     )
     folder = f"dataset-{dataset_id}"
     files = sorted(path for path in (context.out / folder).rglob("*") if path.is_file())
@@ -52,35 +57,59 @@ def run(context: TaskContext) -> TaskOutput:
 
 
 def _reasons(build: Build) -> dict[str, str]:
-    """Why units are not published, by id: articles, figures, images, panels."""
+    """Why units are not published, by id: articles, figures, images, panels; the first stage to lose one says why."""
     found: dict[str, str] = {}
     for stage in ("articles", "media", "panels", "align", "shards"):
         lost = build.lost(stage)
-        found |= dict(zip(lost["unit"].to_pylist(), lost["reason"].to_pylist(), strict=True))
+        found = dict(zip(lost["unit"].to_pylist(), lost["reason"].to_pylist(), strict=True)) | found
     for row in build.table("screen", ["figure_id", "reasons"]).to_pylist():
         if row["reasons"]:
             found[row["figure_id"]] = row["reasons"][0]
     return found
 
 
-def _gallery(build: Build, lost: Mapping[str, str]) -> list[Row]:
-    """What the gallery shows: the first figures that have panels, then some that were left out."""
-    panels = build.table("panels", ["panel_id", "image_id", "figure_id", "bbox", "kind"])
-    kept = dict.fromkeys(panels["figure_id"].to_pylist())
-    dropped = [unit for unit in sorted(lost) if "#" not in unit and "/" in unit and unit not in kept]
-    chosen = pa.array([*list(kept)[: SHOWN - 50], *dropped[:50]], pa.string())
-    figures = _among(build.table("figures"), "figure_id", chosen)
+def _shown(build: Build, lost: Mapping[str, str]) -> Shown:
+    """What the gallery shows: figures that have panels, and some that were left out."""
+    kept = {name for part in build.parts("panels", ["figure_id"]) for name in pc.unique(part["figure_id"]).to_pylist()}
+    dropped = {figure: reason for figure, reason in _lost_figures(build, lost).items() if figure not in kept}
+    with_panels, without = sample_figures(kept, dropped)
+    chosen = pa.array([*with_panels, *without], pa.string())
+    figures = pa.concat_tables([_among(part, "figure_id", chosen) for part in build.parts("figures")])
     media = pa.concat_tables([_among(part, "figure_id", chosen) for part in build.parts("media", _SHOWN_MEDIA)])
-    pairs = _pairs(_among(panels, "figure_id", chosen), build)
-    return gallery_figures(figures, media, pairs, build.table("articles", ["article", "year"]), lost)
+    captions = zip(figures["figure_id"].to_pylist(), figures["caption"].to_pylist(), strict=True)
+    clauses = {figure: {label: split.for_label(label) for label in split.labels}
+               for figure, split in ((figure, split_caption(caption)) for figure, caption in captions)}
+    entries = gallery_figures(figures, media, _pairs(build, chosen), {**dropped, **lost}, clauses)
+    corrections = build.spec.align.corrections
+    said = agreement(load_corrections(corrections)) if corrections else {}
+    return Shown(entries, len(kept), len(dropped), said)
 
 
-def _pairs(panels: pa.Table, build: Build) -> pa.Table:
-    align = build.table("align", ["panel_id", "label", "subcaption", "preamble", "method", "confidence"])
-    dedupe = build.table("dedupe", ["panel_id", "split"])
-    for table in (align, dedupe):
+def _lost_figures(build: Build, lost: Mapping[str, str]) -> dict[str, str]:
+    """Reason by figure, of figures that were left out themselves or have lost an image."""
+    units = {unit.rsplit(" of ", 1)[-1]: reason for unit, reason in lost.items() if "/" in unit and "#" not in unit}
+    names = defaultdict(list)
+    for unit in units:
+        names[ids.article_of(unit)].append(unit.split("/", 1)[1])
+    found = {}
+    for part in build.parts("figures", ["figure_id", "article", "graphics"]):
+        for row in _among(part, "article", pa.array(names, pa.string())).to_pylist():
+            article, figure = row["article"], row["figure_id"]
+            images = (match_media(href, names[article]) for href in row["graphics"])
+            named = next((u for u in (figure, *(f"{article}/{image}" for image in images)) if u in units), None)
+            if named:
+                found[figure] = units[named]
+    return found
+
+
+def _pairs(build: Build, figures: pa.Array) -> pa.Table:
+    columns = ["panel_id", "image_id", "figure_id", "bbox", "kind"]
+    panels = pa.concat_tables([_among(part, "figure_id", figures) for part in build.parts("panels", columns)])
+    wanted = panels["panel_id"].combine_chunks()
+    for stage, names in (("align", _SHOWN_ALIGN), ("dedupe", ("panel_id", "split"))):
+        table = pa.concat_tables([_among(part, "panel_id", wanted) for part in build.parts(stage, names)])
         at = pc.index_in(panels["panel_id"], table["panel_id"].combine_chunks())
-        for name in table.column_names[1:]:
+        for name in names[1:]:
             panels = panels.append_column(name, table[name].take(at))
     return panels
 
@@ -91,12 +120,12 @@ def _among(table: pa.Table, key: str, wanted: pa.Array) -> pa.Table:
 
 STEP = Task(
     name="publish",
-    version=2,
+    version=3,
     inputs=(
         Input("shards", tuple(schema.SHARDS.names)),
         Input("snapshot", ("facts",)),
         Input("screen", ("reasons",)),
     ),
-    spec_keys=("build.name",),
+    spec_keys=("build.name", "align.corrections"),
     run=run,
 )

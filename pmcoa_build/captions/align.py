@@ -69,22 +69,24 @@ def correct(
     paired: Sequence[Paired], corrections: Sequence[Correction | None], split: SplitCaption
 ) -> list[Paired | None]:
     """The pairs with a person's word over the machine's; None for a panel that is not wanted. A corrected label brings
-    its clauses, unless the correction has a text of its own."""
-    out: list[Paired | None] = []
-    for one, correction in zip(paired, corrections, strict=True):
-        if correction is None:
-            out.append(one)
-        elif correction.drop:
-            out.append(None)
-        else:
-            label = one.label if correction.label is None else correction.label
-            text = correction.subcaption
-            if text is None:
-                text = split.for_label(_named(label, split.labels) or "") or one.subcaption
-            out.append(
-                replace(one, label=label, subcaption=text, preamble=split.preamble, method="corrected", confidence=1.0)
-            )
-    return out
+    its clauses, unless the correction has a text of its own. A pair that a person found right keeps its method."""
+    return [
+        one if said is None else _corrected(one, said, split) for one, said in zip(paired, corrections, strict=True)
+    ]
+
+
+def _corrected(one: Paired, said: Correction, split: SplitCaption) -> Paired | None:
+    if said.rejects:
+        return None
+    if said.label is None and said.subcaption is None:
+        return one
+    label = one.label if said.label is None else said.label or None
+    text = said.subcaption
+    if text is None:
+        text = split.for_label(_named(label, split.labels) or "") or one.subcaption
+    if said.verdict == "right" and (label, text) == (one.label, one.subcaption):
+        return replace(one, confidence=1.0)
+    return replace(one, label=label, subcaption=text, preamble=split.preamble, method="corrected", confidence=1.0)
 
 
 def _placed(panel: PanelView, split: SplitCaption, caption: str, label: str | None) -> Paired:

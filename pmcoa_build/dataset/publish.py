@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from pmcoa_build import ids
 from pmcoa_build.dataset.card import render_card
 from pmcoa_build.dataset.croissant import render_croissant
-from pmcoa_build.dataset.gallery import render_gallery
+from pmcoa_build.dataset.gallery import Shown, render_gallery
 from pmcoa_build.dataset.groups import SPLITS
 from pmcoa_build.dataset.stats import statistics
 from pmcoa_build.errors import UsageError
@@ -62,12 +62,12 @@ def publish(
     accessed: str,
     attribution: pa.Table,
     funnel: Sequence[Mapping[str, Any]],
-    figures: Sequence[Mapping[str, Any]],
+    shown: Shown,
     reasons: Mapping[str, str],
 ) -> str:
     """Publish the shards, in the order given, and return the DATASET_ID (16 hex digits, from the data alone).
 
-    `attribution`: attribution.ATTRIBUTION; `funnel`: see card.render_card; `figures`: see gallery.render_gallery;
+    `attribution`: attribution.ATTRIBUTION; `funnel`: see card.render_card; `shown`: what the gallery shows;
     `reasons`: why units (panel, image or article ids) are not in it, by id, for removed.parquet; `accessed`: the day on
     which the source was read (YYYY-MM-DD), for the citation that NLM asks for. A split without a row is not in the
     dataset. Raises UsageError where `<out>/dataset` is something else than a published dataset.
@@ -90,7 +90,7 @@ def publish(
         "croissant.json": render_croissant(
             parts, name=name, dataset_id=dataset_id, snapshot_date=snapshot_date, accessed=accessed, licences=licences
         ),
-        "gallery.html": render_gallery(figures, funnel, counts, name=name, snapshot_date=snapshot_date),
+        "gallery.html": render_gallery(shown, funnel, counts, name=name, snapshot_date=snapshot_date),
         "DATASET_ID": dataset_id + "\n",
     }
     work = out / f".{target.name}.{os.getpid()}{TEMP}"

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 _COUNTED = ("license", "kind", "method", "journal", "year")
 _LISTED = {"modalities": "modality", "flags": "flag"}
-_COLUMNS = [*_COUNTED, *_LISTED, "license_url", "article", "figure_id", "subcaption"]
+_COLUMNS = [*_COUNTED, *_LISTED, "license_url", "article", "figure_id", "subcaption", "confidence"]
 WORD_BINS = (5, 10, 20, 40, 80, 160, 320)
 """Upper bounds (inclusive) of the bins of subcaption length in words; what is longer goes to `more`."""
 
@@ -23,7 +23,7 @@ WORD_BINS = (5, 10, 20, 40, 80, 160, 320)
 class Statistics:
     """Counts of a dataset. `by`: license, kind, method, journal, year, modality, flag → value → rows.
 
-    `licences`: (code, URL or None) → rows.
+    `confidence`: tenths ("0.9" = 0.9 to 1) → rows. `licences`: (code, URL or None) → rows.
     """
 
     rows: Counter[str] = field(default_factory=Counter)
@@ -32,6 +32,7 @@ class Statistics:
     licences: Counter[tuple[str, str | None]] = field(default_factory=Counter)
     panels_per_figure: Counter[int] = field(default_factory=Counter)
     words: Counter[str] = field(default_factory=Counter)
+    confidence: Counter[str] = field(default_factory=Counter)
     articles: int = 0
     figures: int = 0
 
@@ -60,6 +61,10 @@ def _count(result: Statistics, table: pa.Table) -> None:
     result.figures += len(per_figure)
     result.panels_per_figure.update(per_figure.values())
     result.articles += pc.count_distinct(table["article"]).as_py()
+    tenths = pc.floor(pc.multiply(table["confidence"], pa.scalar(10, pa.float32())))
+    result.confidence.update({f"{min(tenth, 9) / 10:.1f}": 0 for tenth in range(10)})
+    for tenth, n in _counts(tenths).items():
+        result.confidence[f"{min(tenth, 9) / 10:.1f}"] += n
     words = Counter(pc.count_substring_regex(table["subcaption"], r"\S+").to_pylist())
     for length, n in words.items():
         bound = next((b for b in WORD_BINS if length <= b), None)

@@ -146,11 +146,13 @@ def _plan(
 def settings_of(step: Step, spec: Spec) -> Row:
     """What a step depends on apart from upstream rows."""
     schema = step.schema.to_string(show_schema_metadata=False) if step.schema is not None else ""
+    told = {key: spec_value(spec, key) for key in getattr(step, "fact_keys", ()) if spec.value(key)}
     return {
         "version": step.version,
         "schema": hashlib.sha256(schema.encode()).hexdigest()[:16],
         "spec": {key: spec_value(spec, key) for key in step.spec_keys},
         "extra": step.extra(spec) if step.extra else "",
+        **({"facts": told} if told else {}),
     }
 
 
@@ -173,8 +175,8 @@ def fingerprint(inputs: Row, salt: str = "") -> str:
 
 
 def unit_base(inputs: Row) -> bytes:
-    """The part of every unit's fingerprint that the block shares: everything but the upstream rows."""
-    return canonical({name: value for name, value in inputs.items() if name != "upstream"})
+    """The part of every unit's fingerprint that the block shares: all but what reaches a unit through its facts."""
+    return canonical({name: value for name, value in inputs.items() if name not in ("upstream", "facts")})
 
 
 def retry_wait(attempts: int) -> float:
@@ -304,9 +306,8 @@ def _changes(before: Row, after: Row) -> str:
         changes.append(f"version {before['version']} -> {after['version']}")
     if before["schema"] != after["schema"]:
         changes.append("its columns changed")
-    for key in sorted({*before["spec"], *after["spec"]}):
-        if before["spec"].get(key) != after["spec"].get(key):
-            changes.append(f"spec {key} changed")
+    said, says = ({**inputs["spec"], **inputs.get("facts", {})} for inputs in (before, after))
+    changes += [f"spec {key} changed" for key in sorted({*said, *says}) if said.get(key) != says.get(key)]
     if before["extra"] != after["extra"]:
         changes.append("weights changed")
     for stage in sorted({*before["upstream"], *after["upstream"]}):

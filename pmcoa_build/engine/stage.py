@@ -112,8 +112,10 @@ class Stage:
     fill columns, never add, drop or move rows. With `recalls`, `content` also holds, under the stage's own name, what
     the unit gave last time ({"rows", "memo"}): to spare work, never to change rows. `open_writer` and `row_groups`
     (which cuts a stream of tables anew) replace the engine's layout where others read the files. `extra(spec)` is
-    hashed into every unit (the detector's weights). `committed(resource)` runs after each commit; `spent(resource)`
-    says just before it what the source has been asked for since the last time: counts, which records add up.
+    hashed into every unit (the detector's weights). `fact_keys` are spec keys that `units` turns into facts: when one
+    changes, blocks are looked at again, but only units whose facts differ are computed. `committed(resource)` runs
+    after each commit; `spent(resource)` says just before it what the source has been asked for since the last time:
+    counts, which records add up.
     """
 
     name: str
@@ -135,6 +137,7 @@ class Stage:
     recalls: bool = False
     open_writer: Callable[[Path, pa.Schema], Any] | None = None
     row_groups: Callable[[Iterable[pa.Table]], Iterator[pa.Table]] | None = None
+    fact_keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ class Panel:
     kind: str
     kind_score: float
     source: str
-    """What found it: "letters", "network", "gutters", or "whole" for a figure in which nothing was found."""
+    """What found it: "letters", "network", "gutters", "person", or "whole" for a figure in which nothing was found."""
 
 
 @dataclass(frozen=True)
@@ -113,8 +113,7 @@ class Detector:
         answer = separate(page, glyphs, labels, proposals)
         clock.tick("boxes")
         boxes = [_scaled(f.box, scale, rgb) for f in answer.panels]
-        said = [cues.get(f.label or "", cues.get("", {})) for f in answer.panels]
-        kinds = decide(self._classify([rgb[y0:y1, x0:x1] for x0, y0, x1, y1 in boxes]), said)
+        kinds = self.kinds(rgb, boxes, [f.label for f in answer.panels], cues)
         panels = [Panel(box, f.score, f.label, f.label_score, *kind, answer.source)
                   for box, f, kind in zip(boxes, answer.panels, kinds, strict=True)]
         clock.tick("kinds")
@@ -122,6 +121,15 @@ class Detector:
         proposed = [(_scaled(box, scale, rgb), score) for box, score in proposals]
         rest = [(box, _SECOND * score) for box, score in proposed if all(iou(box, p.box) < 0.7 for p in panels)]
         return Separation(ordered, [(p.box, p.score) for p in ordered] + rest, proposed, clock.seconds)
+
+    def kinds(self, rgb: np.ndarray, boxes: Sequence[Box], labels: Sequence[str | None],
+              cues: Mapping[str, Cues] = MappingProxyType({})) -> list[tuple[str, float]]:
+        """(kind, score 0 to 1) of boxes (whole pixels, within the image) of a figure (uint8, H x W x 3).
+
+        `labels`: of each box; `cues`: see `detect`.
+        """
+        said = [cues.get(label or "", cues.get("", {})) for label in labels]
+        return decide(self._classify([rgb[y0:y1, x0:x1] for x0, y0, x1, y1 in boxes]), said)
 
 
 class _Clock:

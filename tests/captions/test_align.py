@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -100,6 +102,22 @@ def test_a_persons_word_wins() -> None:
     first, second, third, fourth = correct(found, said, SPLIT)
     assert first is not None and (first.label, first.subcaption, first.method) == ("b", "Lung.", "corrected")
     assert second is not None and (second.label, second.subcaption) == ("B", "By hand.")
+    assert third is None
+    assert fourth == found[3]
+
+
+def test_right_wrong_and_moved() -> None:
+    found = paired(views("A", "B", "C", "D"))
+    box = (0.0, 0.0, 1.0, 1.0)
+    said = [
+        Correction("i", box, "A", found[0].subcaption, verdict="right"),
+        Correction("i", box, "", "Not so.", verdict="right"),
+        Correction("i", box, verdict="wrong"),
+        Correction("i", box, verdict="wrong", new_box=(0.0, 0.0, 2.0, 2.0)),
+    ]
+    first, second, third, fourth = correct(found, said, SPLIT)
+    assert first == replace(found[0], confidence=1.0)
+    assert second is not None and (second.label, second.subcaption, second.method) == (None, "Not so.", "corrected")
     assert third is None
     assert fourth == found[3]
 

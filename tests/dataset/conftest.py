@@ -15,7 +15,7 @@ from hypothesis import settings
 from PIL import Image, ImageDraw
 
 from pmcoa_build import ids, schema
-from pmcoa_build.dataset import attribution, groups, publish, rows, shards
+from pmcoa_build.dataset import attribution, gallery, groups, publish, rows, shards
 
 settings.register_profile("steady", deadline=None)  # a busy machine is no failure
 settings.load_profile("steady")
@@ -116,7 +116,7 @@ def write_shards(tables: Tables, folder: Path, level: str = "panel") -> tuple[li
 def publish_tables(tables: Tables, out: Path, level: str = "panel", date: str = "2026-01-31", **given: Any) -> str:
     """Write shards to <out>/shards and publish them."""
     files, credit = write_shards(tables, out / "shards" / date, level)
-    facts = {"funnel": FUNNEL, "figures": [], "reasons": {}, **given}
+    facts = {"funnel": FUNNEL, "shown": gallery.Shown(), "reasons": {}, **given}
     return publish.publish(out, files, name="tiny", snapshot_date=date, accessed=ACCESSED, attribution=credit, **facts)
 
 

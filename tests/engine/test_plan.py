@@ -153,6 +153,13 @@ def test_retries_become_due_with_time_alone_and_hold_nothing_up(done: Given) -> 
     assert later.plans()["fetch"].due[0].retry == {"timeout"} and later.plans()["fetch"].stale == set()
 
 
+def test_a_key_that_reaches_units_as_facts(done: Given) -> None:
+    given = done.step("words", fact_keys=("align.llm_model",))
+    assert given.due() == {}
+    why = "spec align.llm_model changed"
+    assert given.keys("align.llm_model=x").due() == {"words": {A: why, B: why}}
+
+
 def test_waits_grow_up_to_a_limit() -> None:
     waits = [retry_wait(n) for n in range(12)]
     assert waits[:4] == [600, 600, 2400, 9600] and waits == sorted(waits) and waits[-1] == LONGEST_WAIT

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
-from pmcoa_build.engine.stage import Result, Stage
+from pmcoa_build.engine.stage import Result, Stage, Tables, Unit
 from pmcoa_build.errors import RunFailed
+from pmcoa_build.spec import Spec
 from tests.engine.toy import Toy, article, articles
 
 FIRST = "000000000"
@@ -43,6 +45,20 @@ def test_back_and_forth_between_two_settings(toy: Toy) -> None:
     assert toy.hashes() != first
     toy.run()
     assert toy.hashes() == first and toy.rows("index") == rows and toy.verify() == []
+
+
+def test_a_key_that_reaches_units_as_facts_computes_only_units_that_it_changes(toy: Toy) -> None:
+    def told(tables: Tables, spec: Spec, block: str) -> list[Unit]:
+        said = {"said": spec.align.llm_model}
+        return [replace(unit, facts={**unit.facts, **(said if unit.id == "PMC3.1" else {})})
+                for unit in words.units(tables, spec, block)]
+
+    words = next(step for step in toy.pipeline if isinstance(step, Stage) and step.name == "words")
+    toy = toy.with_step("words", units=told, fact_keys=("align.llm_model",))
+    toy.run()
+    toy.calls()
+    toy.changed(keys=("align.llm_model=x",)).run("words")
+    assert toy.calls() == ["words PMC3.1"]
 
 
 def test_a_split_block_copies_its_units(toy: Toy) -> None:

@@ -71,6 +71,14 @@ def check(panels: Sequence[Panel], boxes: Sequence[Box], labels: Sequence[str | 
     assert [round(iou(p.box, box), 2) for p, box in zip(panels, boxes, strict=True) if iou(p.box, box) < least] == []
 
 
+def test_the_kinds_of_given_boxes_are_those_of_the_answer() -> None:
+    rgb, _ = grid(1, 2, kind="plot", labels="AB", where="above")
+    panels = DETECTOR.detect(rgb, labels="AB").panels
+    told = DETECTOR.kinds(rgb, [panel.box for panel in panels], [panel.label for panel in panels])
+    assert told == [(panel.kind, panel.kind_score) for panel in panels]
+    assert DETECTOR.kinds(rgb, [], []) == []
+
+
 @pytest.mark.parametrize("alphabet", [string.ascii_uppercase, string.ascii_lowercase])
 @pytest.mark.parametrize(("rows", "columns"), [(1, 2), (2, 2), (2, 3), (3, 3)])
 @pytest.mark.parametrize(("kind", "where"), [("plot", "above"), ("picture", "above"), ("picture", "inside")])

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from pmcoa_build import Build
+from pmcoa_build.figures.boxes import Box
 from pmcoa_build.figures.detector import Panel, Separation
 from stages.__main__ import main
 from tests.stages.bucket import write_bucket
@@ -41,6 +42,9 @@ class StubDetector:
             for i in range(count)
         ]
         return Separation(panels, [(panel.box, panel.score) for panel in panels])
+
+    def kinds(self, rgb: np.ndarray, boxes: Sequence[Box], *_: object) -> list[tuple[str, float]]:
+        return [("radiology", 0.5)] * len(boxes)
 
 
 class SmallBuild:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pmcoa_build.engine import state as states
-from pmcoa_build.engine.stage import Task
+from pmcoa_build.engine.stage import Stage, Task
 from pmcoa_build.errors import PmcoaError, UnitLost
 from pmcoa_build.sample import write_sample
 from stages import commands
@@ -209,7 +209,7 @@ def test_every_declared_column_and_key_exists() -> None:
             known = set(upstream.schema.names if upstream.schema else ()) | ({"facts"} & {*source.columns})
             assert "facts" not in source.columns or isinstance(upstream, Task)
             assert set(source.columns) | set(source.content) <= known, f"{step.name} <- {source.stage}"
-        for key in step.spec_keys:
+        for key in (*step.spec_keys, *(step.fact_keys if isinstance(step, Stage) else ())):
             Spec(path=Path()).value(key)
 
 
