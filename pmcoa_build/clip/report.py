@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from pmcoa_build.atomic import atomic, write_atomic
 from pmcoa_build.clip import checkpoint
 from pmcoa_build.clip.evaluate import Pool, draw_pool, embed, sampling_of
 from pmcoa_build.clip.retrieval import Features
@@ -65,7 +66,8 @@ def draw_curves(lines: Sequence[dict[str, Any]], path: Path) -> None:
         axis.set_xlabel("step")
         if len(names) > 1:
             axis.legend()
-    checkpoint.write_whole(path, lambda file: figure.savefig(file, format="png", metadata={"Software": None}))
+    with atomic(path) as temporary:
+        figure.savefig(temporary, format="png", metadata={"Software": None})
 
 
 def write_report(dataset: Path, model: Path, rows: Sequence[dict[str, Any]], out: Path, *, seed: int = 0,
@@ -86,7 +88,7 @@ def write_report(dataset: Path, model: Path, rows: Sequence[dict[str, Any]], out
         examples=_examples(pool, image, text, about),
         curves=_data_uri(curves.read_bytes(), "png") if curves and curves.exists() else "",
     )
-    checkpoint.write_whole(out, lambda file: file.write(page.encode()))
+    write_atomic(out, page.encode())
 
 
 def _examples(pool: Pool, image: Features, text: Features, about: dict[str, Any]) -> list[dict[str, Any]]:
