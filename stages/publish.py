@@ -38,13 +38,16 @@ def run(context: TaskContext) -> TaskOutput:
     build = Build(context.spec, states.of(context.spec))
     rows = pa.concat_tables([read_file(shard.path, columns=ROW_COLUMNS) for shard in shards])
     media = build.table("media", ["image_id", "md5"])
-    attribution = attribution_rows(rows, build.table("articles", ["article", "title", "authors"]), media)
+    articles = build.table("articles", ["article", "title", "authors", "language"])
+    languages = _among(articles, "article", rows["article"].combine_chunks())["language"].to_pylist()
+    attribution = attribution_rows(rows, articles, media)
     lost = _reasons(build)
     snapshot = context.upstream["snapshot"]["all"]
     date, accessed = snapshot["facts"]["date"], f"{datetime.fromtimestamp(snapshot['run']['finished'], UTC):%Y-%m-%d}"
     dataset_id = publish(
         context.out, shards, name=context.spec.build.name, snapshot_date=date, accessed=accessed,
         attribution=attribution, funnel=funnel(build.state), figures=_gallery(build, lost), reasons=lost,
+        languages=sorted(set(languages) - {None}),
     )
     folder = f"dataset-{dataset_id}"
     files = sorted(path for path in (context.out / folder).rglob("*") if path.is_file())
@@ -91,7 +94,7 @@ def _among(table: pa.Table, key: str, wanted: pa.Array) -> pa.Table:
 
 STEP = Task(
     name="publish",
-    version=2,
+    version=3,
     inputs=(
         Input("shards", tuple(schema.SHARDS.names)),
         Input("snapshot", ("facts",)),

@@ -26,7 +26,8 @@ _CC_BY = "https://creativecommons.org/licenses/by/4.0/"
 ACCESSED = "2026-02-03"
 FUNNEL = [
     {"stage": "articles", "unit": "article", "in": 9, "done": 7, "filtered": {"retracted": 1}, "dead": {"timeout": 1}},
-    {"stage": "shards", "unit": "panel", "in": 48, "done": 46, "filtered": {"duplicate": 2}, "dead": {}},
+    {"stage": "shards", "unit": "panel", "in": 48, "done": 46, "filtered": {"duplicate": 2}, "dead": {},
+     "dropped": {"panel-too-small": 3}},
 ]
 
 
@@ -135,7 +136,7 @@ def write_shards(tables: Tables, folder: Path, level: str = "panel") -> tuple[li
 def publish_tables(tables: Tables, out: Path, level: str = "panel", date: str = "2026-01-31", **given: Any) -> str:
     """Write shards to <out>/shards and publish them."""
     files, credit = write_shards(tables, out / "shards" / date, level)
-    facts = {"funnel": FUNNEL, "figures": [], "reasons": {}, **given}
+    facts = {"funnel": FUNNEL, "figures": [], "reasons": {}, "languages": ["en", "no"], **given}
     return publish.publish(out, files, name="tiny", snapshot_date=date, accessed=ACCESSED, attribution=credit, **facts)
 
 

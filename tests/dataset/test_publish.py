@@ -16,7 +16,8 @@ from pmcoa_build.errors import UsageError
 
 Tables = dict[str, pa.Table]
 PutUp = Callable[..., str]
-FILES = {"README.md", "ATTRIBUTION.parquet", "removed.parquet", "croissant.json", "gallery.html", "DATASET_ID", "data"}
+FILES = {"README.md", "LICENSE.md", "ATTRIBUTION.parquet", "removed.parquet", "croissant.json", "gallery.html",
+         "DATASET_ID", "data"}
 
 
 def without(tables: Tables, article: str) -> Tables:
@@ -153,7 +154,7 @@ def test_empty_files_are_not_published(tmp_path: Path) -> None:
     sizes = [("test", 0, 0), ("test", 1, 0), ("train", 0, 0), ("train", 1, 5), ("train", 2, 1), ("validation", 0, 2)]
     shards = [shard(*size) for size in sizes]
     assert [(path, file.path.name) for path, file in publishing._named(shards)] == [
-        ("data/train-00000-of-00002.parquet", "train1"), ("data/train-00001-of-00002.parquet", "train2"),
+        ("data/train-00001-of-00003.parquet", "train1"), ("data/train-00002-of-00003.parquet", "train2"),
         ("data/validation-00000-of-00001.parquet", "validation0"),
     ]  # fmt: skip
 
