@@ -4,7 +4,9 @@ import io
 import json
 import tarfile
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -72,6 +74,31 @@ def test_there_are_tars_for_every_worker_and_their_sizes_are_told(
             own = [size for name, size in sizes.items() if name.startswith(split)]
             assert [f"{split}-{n:05d}.tar" in sizes for n in range(len(own))] == [True] * len(own)
             assert sum(own) == count and max(own) <= most and len(own) >= min(fewest, count) // 2
+
+
+@pytest.mark.parametrize("workers", [0, 4])
+def test_open_clips_own_loader_reads_it(published: Path, tmp_path: Path, workers: int) -> None:
+    open_clip = pytest.importorskip("open_clip_train.data", reason="open_clip_torch[training] is not installed")
+    out = tmp_path / "wds"
+    export_webdataset(published, out)
+    sizes = json.loads((out / "sizes.json").read_text())
+
+    def shards(split: str) -> str:
+        count = sum(name.startswith(split) for name in sizes)
+        return f"{out}/{split}-{{00000..{count - 1:05d}}}.tar"
+
+    options = SimpleNamespace(
+        train_data=shards("train"), val_data=shards("validation"), train_num_samples=None, val_num_samples=None,
+        dataset_resampled=False, train_data_upsampling_factors=None, seed=0, workers=workers, world_size=1,
+        batch_size=4,
+    )
+    for train, split in ((True, "train"), (False, "validation")):
+        info = open_clip.get_wds_dataset(
+            options, lambda image: np.asarray(image.convert("RGB")), train, tokenizer=lambda text: [text])
+        texts = [text for _, batch in info.dataloader for text in batch]
+        rows = pq.read_table(published / "data" / f"{split}-00000-of-00001.parquet")
+        assert set(texts) <= set(rows["subcaption"].to_pylist())
+        assert len(texts) >= len(rows) if train else len(texts) == len(rows)
 
 
 def test_webdataset_is_the_same_every_time(published: Path, tmp_path: Path) -> None:
