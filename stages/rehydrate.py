@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from pmcoa_build import ids
 from pmcoa_build import spec as specs
-from pmcoa_build.atomic import write_atomic
+from pmcoa_build.atomic import TEMP, write_atomic
 from pmcoa_build.dataset.export import TERMS
 from pmcoa_build.dataset.rehydrate import THREADS, Cut, Fetch, Rehydrated, Size
 from pmcoa_build.dataset.rehydrate import rehydrate as fill
@@ -43,6 +43,8 @@ def run(options: argparse.Namespace) -> int:
     if not md5s:
         print("No ATTRIBUTION.parquet beside the table: sizes are checked, but no MD5.")
     lost, rows = _read_lost(out), 0
+    for leftover in out.glob(f"*{TEMP}"):
+        leftover.unlink()
     with open_bucket(options.source, connections=THREADS, requests_per_second=options.rate, contact=options.contact,
                      cache=out / "raw") as bucket:
         for path in files:
@@ -109,7 +111,7 @@ def _told(rows: int, lost: list[dict[str, Any]], out: Path) -> int:
 
 def cutter(quality: int) -> Cut:
     """How panels are cut out and encoded, and whole images checked, to have the size that was published."""
-    @functools.lru_cache(maxsize=1)
+    @functools.lru_cache(maxsize=2)
     def decoded(image: bytes) -> np.ndarray:
         return decode_image(image).rgb
 

@@ -39,14 +39,15 @@ def rehydrate(table: pa.Table, out: Path, fetch: Fetch, cut: Cut, md5s: Mapping[
 
     The other columns stay as they are, those of schema.SHARDS in its types; `kind` tells whole figures, `width` and
     `height` the size that was published (without them that of the box). `fetch(key, md5)`: the object of the bucket,
-    such as `PMC10009416.1/gr3.jpg`, with that MD5 if there is one, in THREADS threads; each image once if the rows are
-    in published order. `cut(image, box, size)`: the encoded panel, or for None the whole image, of that size. `md5s` by
-    image id, which ATTRIBUTION.parquet gives. A row for which either raises UnitLost is left out. Raises UsageError
-    where `panel_id` is missing or is none.
+    such as `PMC10009416.1/gr3.jpg`, with that MD5 if there is one, in THREADS threads; each image once if the rows of
+    an article follow each other. `cut(image, box, size)`: the encoded panel, or for None the whole image, of that size.
+    `md5s` by image id, which ATTRIBUTION.parquet gives. A row for which either raises UnitLost is left out. Raises
+    UsageError where `panel_id` is missing or is none.
     """
     wanted = _wanted(table)
     result = Rehydrated()
-    names = [name for name, _ in groupby(row.image for row in wanted)]
+    articles = groupby((row.image for row in wanted), key=ids.article_of)
+    names = [name for _, images in articles for name in dict.fromkeys(images)]
     rows = _typed(table)
     with atomic(out) as temporary, shard_writer(temporary, _with_image(rows.schema)) as writer:
         images = _fetched(names, fetch, md5s)
@@ -121,14 +122,17 @@ def _filled(
     rows: pa.Table, wanted: list[_Row], images: Iterator[bytes | UnitLost], cut: Cut, result: Rehydrated
 ) -> Iterator[pa.Table]:
     """The rows that have an image, with it, in tables of 1 to GROUP_ROWS."""
-    name = ""
-    data: bytes | UnitLost = b""
+    held: dict[str, bytes | UnitLost] = {}  # of the article at hand
+    article = ""
     for start in range(0, len(rows), GROUP_ROWS):
         column: list[dict[str, Any] | None] = []
         for row in wanted[start : start + GROUP_ROWS]:
-            if row.image != name:
-                name, data = row.image, next(images)
-            column.append(_image(row, data, cut, result))
+            if ids.article_of(row.image) != article:
+                article = ids.article_of(row.image)
+                held.clear()
+            if row.image not in held:
+                held[row.image] = next(images)
+            column.append(_image(row, held[row.image], cut, result))
         part = rows.slice(start, GROUP_ROWS).add_column(0, "image", pa.array(column, schema.IMAGE))
         kept = part.filter(pc.is_valid(part["image"])).cast(_with_image(rows.schema))
         result.rows += len(kept)

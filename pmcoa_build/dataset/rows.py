@@ -153,10 +153,11 @@ def _described(
         "pmcid": pa.array([pmcid for pmcid, _ in numbers], pa.int64()),
         "version": pa.array([version for _, version in numbers], pa.int64()),
         "position": figure["position"],
+        "image_id": pa.array([ids.image_of(panel) for panel in rows["panel_id"].to_pylist()], pa.string()),
     }
     for name, column in extra.items():
         rows = rows.append_column(name, column)
-    keys = ["pmcid", "version", "position", "figure_id", "index", "panel_id"]
+    keys = ["pmcid", "version", "position", "figure_id", "image_id", "index", "panel_id"]
     return rows.take(pc.sort_indices(rows, [(key, "ascending") for key in keys])).select(METADATA.names).cast(METADATA)
 
 

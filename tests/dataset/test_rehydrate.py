@@ -66,6 +66,14 @@ def test_images_come_back_whole_and_cut(tables: Tables, bare: pa.Table, tmp_path
         assert (row["image"]["bytes"] == image["bytes"]) == (row["kind"] == "figure")
 
 
+def test_images_that_take_turns_are_fetched_once(tables: Tables, bare: pa.Table, tmp_path: Path) -> None:
+    bucket = Bucket(tables)
+    turns = bare.take(pa.array([0, 3, 1, 4, 2, 5]))
+    assert rehydrate(turns, tmp_path / "x.parquet", bucket, cut, {}).rows == 6
+    assert len(bucket.asked) == 2
+    assert pq.read_table(tmp_path / "x.parquet")["panel_id"].to_pylist() == turns["panel_id"].to_pylist()
+
+
 def test_what_is_gone_or_of_another_size_is_left_out_and_told(tables: Tables, bare: pa.Table, tmp_path: Path) -> None:
     bucket = Bucket(tables)
     first, _, third = tables["media"]["image_id"].to_pylist()[:3]

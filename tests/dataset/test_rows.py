@@ -129,6 +129,14 @@ def test_the_order_of_the_inputs_does_not_matter(tables: Tables) -> None:
     assert joined(turned, "both") == joined(tables, "both")
 
 
+def test_the_panels_of_an_image_follow_each_other(tables: Tables) -> None:
+    """Two images of one figure count their panels each from 0."""
+    for name in ("media", "panels"):
+        tables[name] = changed(tables[name], "image_id", "PMC10000000.1/gr2.jpg", figure_id="PMC10000000.1/F1")
+    images = [row["panel_id"].split("#")[0] for row in joined(tables, "both") if row["article"] == "PMC10000000.1"]
+    assert images == ["PMC10000000.1/gr1.jpg"] * 3 + ["PMC10000000.1/gr2.jpg"] * 3
+
+
 def test_nothing_in_nothing_out(tables: Tables) -> None:
     empty = {name: table.slice(0, 0) for name, table in tables.items()}
     assert shard_rows(**empty, level="both", snapshot_date="").equals(METADATA.empty_table())
