@@ -14,12 +14,16 @@ Add = Callable[[argparse.ArgumentParser], None]
 
 
 def export(options: argparse.Namespace) -> int:
-    """Export the published dataset: WebDataset tars, jsonl with a folder of images, or tables without images."""
+    """Export a dataset: WebDataset tars, jsonl with a folder of images, or tables without images.
+
+    SPEC may be a dataset folder too, such as one downloaded from a hub.
+    """
     from pmcoa_build.dataset.export import export_jsonl, export_table, export_webdataset
 
-    state = states.of(specs.load(options.spec, options.overrides))
+    given = Path(options.spec)
+    dataset = given if given.is_dir() else states.of(specs.load(options.spec, options.overrides)).out / "dataset"
     write = {"webdataset": export_webdataset, "jsonl": export_jsonl, "table": export_table}[options.format]
-    count = write(state.out / "dataset", Path(options.out))
+    count = write(dataset, Path(options.out))
     print(f"{count:,} pairs in {options.out}")
     return 0
 

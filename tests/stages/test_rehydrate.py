@@ -50,6 +50,12 @@ def test_a_table_has_all_but_the_images(small: SmallBuild, table: Path) -> None:
     assert pq.read_table(table / "data" / FILE).equals(published.drop_columns(["image"]))
 
 
+def test_a_downloaded_folder_is_exported_without_a_spec(small: SmallBuild, table: Path) -> None:
+    dataset, out = small.open().state.out / "dataset", small.root / "again"
+    assert main(["export", str(dataset), "table", "--out", str(out)]) == 0
+    assert (out / "data" / FILE).read_bytes() == (table / "data" / FILE).read_bytes()
+
+
 def test_it_is_filled_as_it_was_published(small: SmallBuild, table: Path) -> None:
     assert rehydrate(table, small.root / "bucket") == 0
     out = small.root / "out"
