@@ -1,6 +1,7 @@
 """Stage 10, publish: put up `<out>/dataset`, complete and in one atomic switch.
 
-Data files (hard links to the shards), card, attribution, what was removed since the last time, Croissant, gallery.
+Data files (hard links to the shards), card, licences, attribution, what was removed since the last time, Croissant,
+gallery.
 """
 
 from __future__ import annotations

@@ -101,7 +101,7 @@ def render_card(
         size=next((label for bound, label in _SIZES if total < bound), "n>10M"),
         hub_licences=sorted({_HUB.get(entry["spdx"], "other") for entry in listed}),
         languages=languages,
-        example=json.dumps(example, ensure_ascii=False, indent=1).replace("```", "` ` `"),
+        example=[f"{json.dumps(name)}: {_fenced(value)}" for name, value in (example or {}).items()],
         features=_yaml_features(schema.SHARDS),
         columns=COLUMNS,
         funnel=[{**stage, "lost": losses(stage), "within": _most_first(stage.get("dropped", {}))} for stage in funnel],
@@ -144,6 +144,11 @@ def _demands(entry: License | None) -> str:
         "**no adaptations**: panels may not be shared": not entry.adaptation,
     }
     return ", ".join(demand for demand, asked in marks.items() if asked) or "nothing; credit is good practice"
+
+
+def _fenced(value: object) -> str:
+    """JSON on one line that cannot end a block of code."""
+    return json.dumps(value, ensure_ascii=False).replace("```", "` ` `")
 
 
 def losses(stage: Mapping[str, Any]) -> list[tuple[str, int]]:

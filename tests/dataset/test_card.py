@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,19 @@ def test_the_front_matter_names_splits_files_and_columns(published: Path) -> Non
 ])  # fmt: skip
 def test_the_card_says(published: Path, sentence: str) -> None:
     assert sentence in " ".join((published / "README.md").read_text().split("\n"))
+
+
+def test_the_example_is_the_first_row(published: Path) -> None:
+    block = (published / "README.md").read_text().split("```json\n")[1].split("```")[0]
+    [row] = pq.read_table(published / "data" / "train-00000-of-00001.parquet").slice(0, 1).to_pylist()
+    assert json.loads(block) == {name: value for name, value in row.items() if name != "image"}
+
+
+def test_an_example_does_not_end_its_block() -> None:
+    counts = Statistics(by={key: Counter() for key in ("license", "modality", "kind", "method", "flag")})
+    card = render_card(counts, [], name="x", snapshot_date="2026-01-31", accessed="2026-02-03", removed={},
+                       example={"caption": "```\n# <b>not</b> a heading"})
+    assert card.count("```") % 2 == 0 and '"caption": "` ` `\\n# <b>not</b> a heading"' in card
 
 
 @pytest.mark.parametrize(("rows", "size"), [(999, "n<1K"), (1000, "1K<n<10K"), (10**6, "1M<n<10M"), (10**7, "n>10M")])
