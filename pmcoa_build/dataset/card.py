@@ -15,7 +15,9 @@ from pmcoa_build.dataset.rows import FIGURE
 from pmcoa_build.dataset.stats import Statistics
 from pmcoa_build.licenses import License, license_of
 
-_SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"))
+_SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"),
+          (10**8, "10M<n<100M"))
+"""The Hub's classes of size, each with its upper bound."""
 
 _HUB = {
     f"CC-{parts.upper()}-{version}": f"cc-{parts}-{version}"
@@ -98,7 +100,7 @@ def render_card(
         private=sum(entry["rows"] for entry in listed if not entry["shared"]),
         statistics=statistics,
         total=total,
-        size=next((label for bound, label in _SIZES if total < bound), "n>10M"),
+        size=next((label for bound, label in _SIZES if total < bound), "100M<n<1B"),
         hub_licences=sorted({_HUB.get(entry["spdx"], "other") for entry in listed}),
         languages=languages,
         example=[f"{json.dumps(name)}: {_fenced(value)}" for name, value in (example or {}).items()],

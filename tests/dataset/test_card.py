@@ -78,7 +78,9 @@ def test_an_example_does_not_end_its_block() -> None:
     assert card.count("```") % 2 == 0 and '"caption": "` ` `\\n# <b>not</b> a heading"' in card
 
 
-@pytest.mark.parametrize(("rows", "size"), [(999, "n<1K"), (1000, "1K<n<10K"), (10**6, "1M<n<10M"), (10**7, "n>10M")])
+@pytest.mark.parametrize(("rows", "size"), [
+    (999, "n<1K"), (1000, "1K<n<10K"), (10**6, "1M<n<10M"), (10**7, "10M<n<100M"),
+])
 def test_size_and_licence_classes(rows: int, size: str) -> None:
     counts = Statistics(by={key: {} for key in ("license", "modality", "kind", "method", "flag")})  # type: ignore[arg-type]
     counts.rows["train"] = rows
