@@ -1,7 +1,7 @@
 """The command `rehydrate`: a published table without images is filled again, from PMC or any copy of its bucket.
 
-Each file is written whole or not at all. What was fetched for the file at work lies in OUT/raw until nothing of it has
-to be tried again, so that a run that was stopped goes on where it was.
+Each file is written whole or not at all. What was fetched for the file at work lies in OUT/.fetched until then, so that
+a run that was stopped goes on where it was; a later one tries only what is missing.
 """
 
 from __future__ import annotations
@@ -32,13 +32,15 @@ from pmcoa_build.figures.decode import decode_image, image_size
 from pmcoa_build.pmc.bucket import open_bucket
 
 Lost = dict[str, list[dict[str, Any]]]
-LOST = "lost.jsonl"
+LOST, FETCHED = "lost.jsonl", ".fetched"
 
 
 def run(options: argparse.Namespace) -> int:
     """What exchange.rehydrate says."""
     files, credit = _tables(Path(options.table))
     out = Path(options.out)
+    if out.resolve() in (files[0].parent.resolve(), credit.resolve()):
+        raise UsageError(f"{out} holds the table itself: name another folder for the filled one.")
     md5s = _md5s(credit)
     if not md5s:
         print("No ATTRIBUTION.parquet beside the table: sizes are checked, but no MD5.")
@@ -46,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     for leftover in out.glob(f"*{TEMP}"):
         leftover.unlink()
     with open_bucket(options.source, connections=THREADS, requests_per_second=options.rate, contact=options.contact,
-                     cache=out / "raw") as bucket:
+                     cache=out / FETCHED) as bucket:
         for path in files:
             done = _file(path, out, lost, bucket.get, cutter(options.quality), md5s)
             rows += done.rows
@@ -59,27 +61,30 @@ def run(options: argparse.Namespace) -> int:
 
 def _file(path: Path, out: Path, lost: Lost, fetch: Fetch, cut: Cut, md5s: Mapping[str, str]) -> Rehydrated:
     """Fill one file, unless that was done before."""
-    with reading(path):
-        names = [name for name in pq.read_schema(path).names if name != "image"]
-    table = read_file(path, columns=names)
+    table = read_file(path, columns=[name for name in _columns(path) if name != "image"])
     done = _before(out / path.name, table, lost.get(path.name, []))
     if done is None:
         done = fill(table, out / path.name, fetch, cut, md5s)
         lost[path.name] = done.lost
         _write_lost(out / LOST, lost)
-        if not any(row["retryable"] for row in done.lost):
-            shutil.rmtree(out / "raw", ignore_errors=True)
+        shutil.rmtree(out / FETCHED, ignore_errors=True)
     lost[path.name] = done.lost
     return done
 
 
 def _before(path: Path, table: pa.Table, lost: list[dict[str, Any]]) -> Rehydrated | None:
     """What an earlier run has made of this table; None where there is something left to try."""
-    if not path.exists() or any(row["retryable"] for row in lost) or "panel_id" not in table.column_names:
+    if not path.exists() or any(row["retryable"] for row in lost) or _columns(path) != ["image", *table.column_names]:
         return None
     filled = read_file(path, columns=["panel_id"])["panel_id"].to_pylist()
     known = sorted([*filled, *(row["unit"] for row in lost)])
     return Rehydrated(len(filled), lost) if known == sorted(table["panel_id"].to_pylist()) else None
+
+
+def _columns(path: Path) -> list[str]:
+    with reading(path):
+        names: list[str] = pq.read_schema(path).names
+    return names
 
 
 def _write_lost(path: Path, lost: Lost) -> None:

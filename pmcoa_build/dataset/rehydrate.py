@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from pmcoa_build import ids, schema
 from pmcoa_build.atomic import atomic
@@ -41,19 +42,38 @@ def rehydrate(table: pa.Table, out: Path, fetch: Fetch, cut: Cut, md5s: Mapping[
     `height` the size that was published (without them that of the box). `fetch(key, md5)`: the object of the bucket,
     such as `PMC10009416.1/gr3.jpg`, with that MD5 if there is one, in THREADS threads; each image once if the rows of
     an article follow each other. `cut(image, box, size)`: the encoded panel, or for None the whole image, of that size.
-    `md5s` by image id, which ATTRIBUTION.parquet gives. A row for which either raises UnitLost is left out. Raises
-    UsageError where `panel_id` is missing or is none.
+    `md5s` by image id, which ATTRIBUTION.parquet gives. A row for which either raises UnitLost is left out. What `out`
+    holds of these rows already stays at its head; only the others are fetched. Raises UsageError where `panel_id` is
+    missing or is none.
     """
-    wanted = _wanted(table)
-    result = Rehydrated()
+    wanted, rows = _wanted(table), _typed(table)
+    target = pa.schema([schema.SHARDS.field("image"), *rows.schema])
+    held = _held(out, target, {row.panel for row in wanted})
+    missing = [row.panel not in held for row in wanted]
+    wanted, rows = [row for row in wanted if row.panel not in held], rows.filter(pa.array(missing, pa.bool_()))
+    result = Rehydrated(len(held))
     articles = groupby((row.image for row in wanted), key=ids.article_of)
     names = [name for _, images in articles for name in dict.fromkeys(images)]
-    rows = _typed(table)
-    with atomic(out) as temporary, shard_writer(temporary, _with_image(rows.schema)) as writer:
-        images = _fetched(names, fetch, md5s)
-        for part in _filled(rows, wanted, images, cut, result):
-            writer.write_table(part)
+    with atomic(out) as temporary, shard_writer(temporary, target) as writer:
+        for part in _row_groups(out) if held else ():
+            writer.write_table(part.cast(target))
+        for part in _filled(rows, wanted, _fetched(names, fetch, md5s), cut, result):
+            writer.write_table(part.cast(target))
     return result
+
+
+def _held(out: Path, target: pa.Schema, panels: Set[str]) -> Set[str]:
+    """The panels that an earlier run has filled; none if `out` is of another table."""
+    if not out.exists() or not pq.read_schema(out).equals(target):
+        return set()
+    held = set(pq.read_table(out, columns=["panel_id"])["panel_id"].to_pylist())
+    return held if held <= panels else set()
+
+
+def _row_groups(path: Path) -> Iterator[pa.Table]:
+    with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        for group in range(file.num_row_groups):
+            yield file.read_row_group(group)
 
 
 @dataclass(frozen=True)
@@ -94,10 +114,6 @@ def _field(own: pa.Field, nulls: int) -> pa.Field:
     return known.with_nullable(known.nullable or nulls > 0)
 
 
-def _with_image(rows: pa.Schema) -> pa.Schema:
-    return pa.schema([schema.SHARDS.field("image"), *rows])
-
-
 def _fetched(names: list[str], fetch: Fetch, md5s: Mapping[str, str]) -> Iterator[bytes | UnitLost]:
     """The images in their order, a few ahead of who asks."""
     def attempt(name: str) -> bytes | UnitLost:
@@ -134,7 +150,7 @@ def _filled(
                 held[row.image] = next(images)
             column.append(_image(row, held[row.image], cut, result))
         part = rows.slice(start, GROUP_ROWS).add_column(0, "image", pa.array(column, schema.IMAGE))
-        kept = part.filter(pc.is_valid(part["image"])).cast(_with_image(rows.schema))
+        kept = part.filter(pc.is_valid(part["image"]))
         result.rows += len(kept)
         if len(kept):
             yield kept

@@ -90,6 +90,21 @@ def test_what_is_gone_or_of_another_size_is_left_out_and_told(tables: Tables, ba
     assert bucket.asked.count((first, None)) == 1
 
 
+def test_a_second_run_fetches_only_what_is_missing(tables: Tables, bare: pa.Table, tmp_path: Path) -> None:
+    bucket, out = Bucket(tables), tmp_path / "x.parquet"
+    first = tables["media"]["image_id"][0].as_py()
+    gone = bucket.objects.pop(first)
+    assert rehydrate(bare, out, bucket, cut, {}).rows == 69
+    bucket.objects[first] = gone
+    bucket.asked.clear()
+    assert rehydrate(bare, out, bucket, cut, {}).rows == 72
+    assert bucket.asked == [(first, None)]
+    filled = pq.read_table(out)
+    assert filled.drop_columns(["image"]).sort_by("panel_id").equals(bare.sort_by("panel_id"))
+    rehydrate(bare.select(["panel_id", "kind"]), out, bucket, cut, {})
+    assert pq.read_schema(out).names == ["image", "panel_id", "kind"], "another table begins anew"
+
+
 def by_pandas(table: pa.Table, path: Path) -> None:
     table.to_pandas().to_parquet(path)
 

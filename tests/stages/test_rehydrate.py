@@ -15,7 +15,7 @@ from pmcoa_build.errors import UnitLost
 from pmcoa_build.sample import serve
 from pmcoa_build.sample.server import SampleServer
 from stages.__main__ import main
-from stages.rehydrate import LOST, cutter
+from stages.rehydrate import FETCHED, LOST, cutter
 from tests.stages.conftest import SmallBuild
 
 FILE = "train-00000-of-00001.parquet"
@@ -78,15 +78,22 @@ def test_a_stopped_run_goes_on_without_asking_again(small: SmallBuild, table: Pa
         lost = [json.loads(line) for line in (out / LOST).read_text().splitlines()]
         assert {(row["file"], row["unit"].split("#")[0], row["reason"]) for row in lost} == {(FILE, gone, "http-404")}
         assert len(rows(out / FILE)) + len(lost) == len(rows(table / "data" / FILE))
+        assert not (out / FETCHED).exists()
         hidden.write_bytes(kept)
         before = len(server.log)
         assert rehydrate(table, server.url) == 0
         assert images(server, before) == [gone]
         assert len(rows(out / FILE)) == len(rows(table / "data" / FILE))
-        assert not (out / LOST).exists() and not (out / "raw").exists()
+        assert not (out / LOST).exists() and not (out / FETCHED).exists()
         before = len(server.log)
         assert rehydrate(table, server.url) == 0
         assert images(server, before) == []
+
+
+def test_the_table_itself_is_never_written_over(small: SmallBuild, table: Path) -> None:
+    for given, out in ((table, table), (table, table / "data"), (table / "data" / FILE, table / "data")):
+        assert rehydrate(given, small.root / "bucket", out) == 2
+    assert "image" not in pq.read_schema(table / "data" / FILE).names
 
 
 def test_what_changed_at_the_source_is_not_taken(
