@@ -114,16 +114,12 @@ def after(function, call):
 def half(function):
     """Die when half of the second checkpoint is in its temporary file."""
     seen = []
-    def patched(content, file):
+    def patched(content, path):
+        function(content, path)
         seen.append(1)
         if len(seen) == 2:
-            import io
-            whole = io.BytesIO()
-            function(content, whole)
-            file.write(whole.getvalue()[: len(whole.getvalue()) // 2])
-            file.flush()
+            os.truncate(path, path.stat().st_size // 2)
             die()
-        return function(content, file)
     return patched
 
 def scenario(name):
