@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 _ARTICLE = re.compile(r"PMC([1-9][0-9]{0,9})\.([1-9][0-9]{0,3})")
+_BOX = re.compile(r"/[^/]+#xywh=([0-9]{1,9}),([0-9]{1,9}),([0-9]{1,9}),([0-9]{1,9})$")
 Box = tuple[int, int, int, int]
 
 
@@ -58,6 +59,15 @@ def article_of(any_id: str) -> str:
 def image_of(panel: str) -> str:
     """The image id at the head of a panel id."""
     return panel.rsplit("#", 1)[0]
+
+
+def box_of(panel: str) -> Box:
+    """The box (x0, y0, x1, y1) that a panel id ends with. Raises ValueError where it ends otherwise."""
+    match = _BOX.search(panel)
+    if match is None:
+        raise ValueError(f"{panel!r} is not a panel id such as PMC10009416.1/gr3.jpg#xywh=12,30,410,388")
+    x, y, width, height = map(int, match.groups())
+    return x, y, x + width, y + height
 
 
 def unit_interval(text: str, salt: str = "") -> float:

@@ -65,9 +65,6 @@ LICENSES: dict[str, License] = {
 }
 """Every code, from the most to the least permissive."""
 
-DEFAULT_CODES: tuple[str, ...] = ("CC0", "CC BY", "CC BY-SA")
-"""What the default selection keeps: the codes PMC gives that allow passing on, changing and selling."""
-
 _OGL = "nationalarchives.gov.uk/doc/open-government-licence"
 OTHERS: dict[str, License] = {
     **{part: License("OGL", f"OGL-UK-{version}.0", f"https://www.{_OGL}/version/{version}/", True, True, True)

@@ -76,6 +76,7 @@ REASONS: dict[str, Reason] = _table(
     ("image-truncated", "dead", "never", "The image file is cut short."),
     ("image-too-large", "dead", "never", "The image has more than 64 megapixels."),
     ("image-unsupported", "dead", "never", "The image is of a kind that cannot be decoded."),
+    ("image-changed", "dead", "never", "The image at the source is not the one that the dataset was made from."),
     # panels and pairs
     ("panel-too-small", "filtered", "never", "Lower [panels] min_side to keep small panels."),
     ("kind-not-wanted", "filtered", "never", "Add the kind to [panels] kinds."),

@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pmcoa_build.engine.files import write_atomic
+from pmcoa_build.atomic import write_atomic
 from pmcoa_build.engine.plan import spec_value
 from pmcoa_build.engine.runner import total_fetched
 from pmcoa_build.engine.stage import Row

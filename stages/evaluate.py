@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pmcoa_build import schema
-from pmcoa_build.engine.files import atomic
+from pmcoa_build.atomic import atomic
 from pmcoa_build.engine.stage import Input, Task, TaskContext, TaskOutput
 
 

@@ -1,6 +1,7 @@
 """Stage 10, publish: put up `<out>/dataset`, complete and in one atomic switch.
 
-Data files (hard links to the shards), card, attribution, what was removed since the last time, Croissant, gallery.
+Data files (hard links to the shards), card, licences, attribution, what was removed since the last time, Croissant,
+gallery.
 """
 
 from __future__ import annotations
@@ -43,13 +44,16 @@ def run(context: TaskContext) -> TaskOutput:
     build = Build(context.spec, states.of(context.spec))
     rows = pa.concat_tables([read_file(shard.path, columns=ROW_COLUMNS) for shard in shards])
     media = build.table("media", ["image_id", "md5"])
-    attribution = attribution_rows(rows, build.table("articles", ["article", "title", "authors"]), media)
+    articles = build.table("articles", ["article", "title", "authors", "language"])
+    languages = _among(articles, "article", rows["article"].combine_chunks())["language"].to_pylist()
+    attribution = attribution_rows(rows, articles, media)
     lost = _reasons(build)
     snapshot = context.upstream["snapshot"]["all"]
     date, accessed = snapshot["facts"]["date"], f"{datetime.fromtimestamp(snapshot['run']['finished'], UTC):%Y-%m-%d}"
     dataset_id = publish(
         context.out, shards, name=context.spec.build.name, snapshot_date=date, accessed=accessed,
         attribution=attribution, funnel=funnel(build.state), shown=_shown(build, lost), reasons=lost,
+        languages=sorted(set(languages) - {None}),
     )
     folder = f"dataset-{dataset_id}"
     files = sorted(path for path in (context.out / folder).rglob("*") if path.is_file())
@@ -120,7 +124,7 @@ def _among(table: pa.Table, key: str, wanted: pa.Array) -> pa.Table:
 
 STEP = Task(
     name="publish",
-    version=3,
+    version=4,
     inputs=(
         Input("shards", tuple(schema.SHARDS.names)),
         Input("snapshot", ("facts",)),

@@ -20,8 +20,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pmcoa_build import schema
+from pmcoa_build.atomic import atomic
 from pmcoa_build.engine.blocks import block_name, block_size, boundaries
-from pmcoa_build.engine.files import atomic
 from pmcoa_build.engine.read import read_file, reading
 from pmcoa_build.engine.stage import Row, Task, TaskContext, TaskOutput
 from pmcoa_build.errors import RunFailed

@@ -99,7 +99,7 @@ def _read(path: str, required: Sequence[str]) -> Iterator[Row]:
 
 def _write(path: str, rows: Iterable[Row]) -> int:
     """Write a JSONL file; it appears only when it is whole."""
-    from pmcoa_build.engine.files import atomic
+    from pmcoa_build.atomic import atomic
 
     count = 0
     with atomic(Path(path)) as temporary, temporary.open("w", encoding="utf-8") as file:

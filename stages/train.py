@@ -9,8 +9,8 @@ import dataclasses
 import json
 from pathlib import Path
 
+from pmcoa_build.atomic import write_atomic
 from pmcoa_build.engine.care import UNFINISHED
-from pmcoa_build.engine.files import write_atomic
 from pmcoa_build.engine.stage import Input, Row, Task, TaskContext, TaskOutput
 from pmcoa_build.spec import TrainKeys
 

@@ -1,47 +1,33 @@
-"""Checkpoints that are whole or not there: one file, written aside, fsynced, renamed, folder fsynced."""
+"""Checkpoints and exported models, each file whole or not there."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
+from pmcoa_build.atomic import TEMP, atomic, write_atomic
 from pmcoa_build.errors import DiskFull, RunFailed, UsageError
 
 LAST, BEST, ABANDONED = "last.pt", "best.pt", "abandoned.pt"
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 
 
-def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Call `write` on a temporary file beside `path`, then put it in place. Raises DiskFull where there is no room."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise DiskFull(f"{path} cannot be written: {str(error).splitlines()[0]}; the earlier one is kept.") from None
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
 def save(path: Path, content: dict[str, Any]) -> None:
-    """Write a checkpoint: tensors and plain values only, so that it loads with `weights_only=True`."""
+    """Write a checkpoint: tensors and plain values only, so that it loads with `weights_only=True`.
+
+    Raises DiskFull where there is no room; the earlier checkpoint is kept.
+    """
     import torch
 
-    write_whole(path, lambda file: torch.save(content, file))
+    with atomic(path) as temporary:
+        try:
+            torch.save(content, temporary)
+        except RuntimeError as error:  # how torch reports a full disk
+            why = str(error).splitlines()[0]
+            raise DiskFull(f"{path} cannot be written ({why}); the earlier one is kept.") from None
 
 
 def load(path: Path) -> dict[str, Any] | None:
@@ -60,7 +46,7 @@ def load(path: Path) -> dict[str, Any] | None:
 
 def clear_temporary(folder: Path) -> None:
     """Remove what killed writes left behind."""
-    for leftover in folder.rglob(".*.tmp"):
+    for leftover in folder.rglob(f"*{TEMP}"):
         leftover.unlink(missing_ok=True)
 
 
@@ -70,9 +56,9 @@ def export(folder: Path, model: Any, about: dict[str, Any]) -> str:
 
     data = to_bytes({name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()})
     digest = hashlib.sha256(data).hexdigest()
-    write_whole(folder / WEIGHTS, lambda file: file.write(data))
+    write_atomic(folder / WEIGHTS, data)
     text = json.dumps({**about, "weights_sha256": digest}, indent=2, sort_keys=True) + "\n"
-    write_whole(folder / CONFIG, lambda file: file.write(text.encode()))
+    write_atomic(folder / CONFIG, text.encode())
     return digest
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,12 +12,14 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from pmcoa_build.atomic import atomic, write_atomic
 from pmcoa_build.clip import checkpoint
 from pmcoa_build.clip.evaluate import Pool, draw_pool, embed, sampling_of
 from pmcoa_build.clip.retrieval import Features
-from pmcoa_build.clip.shards import load_samples
+from pmcoa_build.clip.shards import Group, columns, load_samples
 
 _EXAMPLES, _SHOWN = 10, 5
+_CREDIT = ("panel_id", "attribution", "source_url")
 
 _PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>{{ name }}: scores</title>
@@ -42,10 +45,17 @@ figure.own img { border-color: #2a7d2a } img.curves { max-width: 100% } small { 
 {% for example in examples %}
 <p>{{ example.text }}<br><small>own image at rank {{ example.rank }} of {{ pairs }}</small></p>
 <div class="row">{% for hit in example.hits %}<figure{% if hit.own %} class="own"{% endif %}>
-<img alt="rank {{ loop.index }}" src="{{ hit.image }}"><figcaption>{{ "%.3f" | format(hit.score) }}</figcaption>
+<img alt="rank {{ loop.index }}" src="{{ hit.image }}"><figcaption>{{ "%.3f" | format(hit.score) }}
+<a href="#credit-{{ hit.credit }}">[{{ hit.credit }}]</a></figcaption>
 </figure>
 {% endfor %}</div>
 {% endfor %}
+<h2>Credit</h2>
+<p>The pictures are cut square and scaled down.</p>
+<ol>{% for credit in credits %}<li id="credit-{{ loop.index }}">
+<a href="{{ credit.source_url }}">{{ credit.panel_id }}</a>:
+{{ credit.attribution }}</li>
+{% endfor %}</ol>
 </html>
 """
 
@@ -65,7 +75,8 @@ def draw_curves(lines: Sequence[dict[str, Any]], path: Path) -> None:
         axis.set_xlabel("step")
         if len(names) > 1:
             axis.legend()
-    checkpoint.write_whole(path, lambda file: figure.savefig(file, format="png", metadata={"Software": None}))
+    with atomic(path) as temporary:
+        figure.savefig(temporary, format="png", metadata={"Software": None})
 
 
 def write_report(dataset: Path, model: Path, rows: Sequence[dict[str, Any]], out: Path, *, seed: int = 0,
@@ -80,36 +91,50 @@ def write_report(dataset: Path, model: Path, rows: Sequence[dict[str, Any]], out
     net, about = checkpoint.load_exported(model)
     pool = draw_pool(dataset, split, about, 200, seed, "clean")
     image, text = embed(net, pool, sampling_of(about))
+    examples, credits = _examples(pool, image, text, about)
     page = Environment(autoescape=True).from_string(_PAGE).render(
         name=about["model"]["name"] or "PMC-CLIP", steps=about["steps"], dataset_id=about["dataset_id"],
         weights=about["weights_sha256"][:12], rows=rows, pairs=len(pool.rows), shown=_SHOWN,
-        examples=_examples(pool, image, text, about),
+        examples=examples, credits=credits,
         curves=_data_uri(curves.read_bytes(), "png") if curves and curves.exists() else "",
     )
-    checkpoint.write_whole(out, lambda file: file.write(page.encode()))
+    write_atomic(out, page.encode())
 
 
-def _examples(pool: Pool, image: Features, text: Features, about: dict[str, Any]) -> list[dict[str, Any]]:
+def _examples(
+    pool: Pool, image: Features, text: Features, about: dict[str, Any]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The examples, and whom to credit for their pictures: `credit` of a hit is a place in that list, from 1."""
     similarity = text @ image.T
     found = []
+    credits: dict[int, dict[str, Any]] = {}
     for query in range(min(_EXAMPLES, len(pool.rows))):
         order = np.argsort(-similarity[query], kind="stable")
         hits = [
-            {"own": hit == query, "score": float(score), "image": _thumbnail(pool, pool.rows[hit], about)}
+            {"own": hit == query, "score": float(score), **_picture(pool, pool.rows[hit], about, credits)}
             for hit, score in zip(order[:_SHOWN], similarity[query, order], strict=False)
         ]
         rank = int(np.flatnonzero(order == query)[0]) + 1
         found.append({"text": pool.texts[pool.rows[query]], "rank": rank, "hits": hits})
-    return found
+    return found, list(credits.values())
 
 
-def _thumbnail(pool: Pool, row: int, about: dict[str, Any]) -> str:
+def _picture(pool: Pool, row: int, about: dict[str, Any], credits: dict[int, dict[str, Any]]) -> dict[str, Any]:
+    """`image` of a row of the pool as a data URI, and `credit`, its number among `credits`, which grow."""
+    own = _group_of(pool, row)
+    pixels = load_samples(own, own.rows, 0, sampling_of(about)).pixels[0]
+    stream = io.BytesIO()
+    Image.fromarray(pixels).resize((128, 128)).save(stream, "JPEG", quality=85)
+    if row not in credits:
+        credits[row] = {name: values[0] for name, values in columns([own], _CREDIT).items()}
+    return {"image": _data_uri(stream.getvalue(), "jpeg"), "credit": list(credits).index(row) + 1}
+
+
+def _group_of(pool: Pool, row: int) -> Group:
+    """The row group that holds a row of the pool, with that row alone."""
     for group in pool.groups:
         if row < len(group.rows):
-            pixels = load_samples(group, group.rows[row : row + 1], 0, sampling_of(about)).pixels[0]
-            stream = io.BytesIO()
-            Image.fromarray(pixels).resize((128, 128)).save(stream, "JPEG", quality=85)
-            return _data_uri(stream.getvalue(), "jpeg")
+            return dataclasses.replace(group, rows=group.rows[row : row + 1])
         row -= len(group.rows)
     raise IndexError(row)
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pmcoa_build.atomic import write_atomic
 from pmcoa_build.clip import checkpoint, optim
 from pmcoa_build.clip.config import ClipConfig, load_config
 from pmcoa_build.clip.data import Batch, Layout, batches, steps_per_epoch
@@ -169,7 +170,7 @@ class _Run:
             return None
         path = self.out / METRICS
         kept = "".join(f"{line}\n" for line in checkpoint.lines_until(path, self.step))
-        checkpoint.write_whole(path, lambda file: file.write(kept.encode()))
+        write_atomic(path, kept.encode())
         return path.open("a", encoding="utf-8")
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,7 +15,19 @@ from pmcoa_build.dataset.rows import FIGURE
 from pmcoa_build.dataset.stats import Statistics
 from pmcoa_build.licenses import License, license_of
 
-_SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"))
+_SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"),
+          (10**8, "10M<n<100M"))
+"""The Hub's classes of size, each with its upper bound."""
+
+_HUB = {
+    f"CC-{parts.upper()}-{version}": f"cc-{parts}-{version}"
+    for parts, versions in (
+        ("by", ("2.0", "2.5", "3.0", "4.0")), ("by-sa", ("3.0", "4.0")), ("by-nd", ("4.0",)),
+        ("by-nc", ("2.0", "3.0", "4.0")), ("by-nc-nd", ("3.0", "4.0")), ("by-nc-sa", ("2.0", "3.0", "4.0")),
+    )
+    for version in versions
+} | {"CC0-1.0": "cc0-1.0"}
+"""SPDX id -> the Hub's id, for licences that it knows (https://huggingface.co/docs/hub/repositories-licenses)."""
 
 COLUMNS = {
     "image": "the panel cut out, or the whole figure where `kind` is `figure`",
@@ -68,12 +81,17 @@ def render_card(
     snapshot_date: str,
     accessed: str,
     removed: Mapping[str, int],
+    languages: Sequence[str] = (),
+    example: Mapping[str, Any] | None = None,
 ) -> str:
-    """README.md. `funnel`: {"stage","unit","in","done","filtered":{reason:n},"dead":{reason:n}} a stage; `removed`:
-    rows of earlier datasets that are no longer here, by reason. `accessed`: the day on which PMC was read, YYYY-MM-DD.
+    """README.md.
+
+    `funnel`: {"stage","unit","in","done","filtered":{reason:n},"dead":{…},"dropped":{…}} a stage, the last of parts of
+    units and optional; `removed`: rows of earlier datasets that are no longer here, by reason; `accessed`: the day on
+    which PMC was read, YYYY-MM-DD; `languages`: of the articles, ISO 639-1; `example`: a row without its image.
     """
     total = sum(statistics.rows.values())
-    licences, listed = statistics.by["license"], _licences(statistics)
+    listed = _licences(statistics)
     return environment().get_template("card.md").render(
         name=name,
         snapshot_date=snapshot_date,
@@ -82,13 +100,25 @@ def render_card(
         private=sum(entry["rows"] for entry in listed if not entry["shared"]),
         statistics=statistics,
         total=total,
-        size=next((label for bound, label in _SIZES if total < bound), "n>10M"),
-        hub_license="cc" if licences and all(code.startswith("CC") for code in licences) else "other",
+        size=next((label for bound, label in _SIZES if total < bound), "100M<n<1B"),
+        hub_licences=sorted({_HUB.get(entry["spdx"], "other") for entry in listed}),
+        languages=languages,
+        example=[f"{json.dumps(name)}: {_fenced(value)}" for name, value in (example or {}).items()],
         features=_yaml_features(schema.SHARDS),
         columns=COLUMNS,
-        funnel=[{**stage, "lost": losses(stage)} for stage in funnel],
+        funnel=[{**stage, "lost": losses(stage), "within": _most_first(stage.get("dropped", {}))} for stage in funnel],
         removed=removed,
         top=_top,
+    )
+
+
+def render_license(
+    statistics: Statistics, *, name: str, snapshot_date: str, accessed: str, dataset_id: str
+) -> str:
+    """LICENSE.md: the card's sections on licences, credit and terms by themselves, as hubs link to them."""
+    return environment().get_template("license.md").render(
+        name=name, snapshot_date=snapshot_date, accessed=accessed, dataset_id=dataset_id,
+        licences=_licences(statistics),
     )
 
 
@@ -118,14 +148,22 @@ def _demands(entry: License | None) -> str:
     return ", ".join(demand for demand, asked in marks.items() if asked) or "nothing; credit is good practice"
 
 
+def _fenced(value: object) -> str:
+    """JSON on one line that cannot end a block of code."""
+    return json.dumps(value, ensure_ascii=False).replace("```", "` ` `")
+
+
 def losses(stage: Mapping[str, Any]) -> list[tuple[str, int]]:
     """(reason, units) of a funnel stage, filtered and dead together, most first."""
-    both = Counter(stage["filtered"]) + Counter(stage["dead"])
-    return sorted(both.items(), key=lambda item: (-item[1], item[0]))
+    return _most_first(Counter(stage["filtered"]) + Counter(stage["dead"]))
+
+
+def _most_first(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
 def _top(counts: Mapping[str, int], most: int = 20) -> list[tuple[str, int]]:
-    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    ranked = _most_first(counts)
     rest = sum(n for _, n in ranked[most:])
     return ranked[:most] + ([("others", rest)] if rest else [])
 

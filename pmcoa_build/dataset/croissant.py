@@ -50,6 +50,18 @@ CONTEXT = {
     "transform": "cr:transform",
 }
 
+_RESPONSIBLE = {
+    "rai:dataCollection": "Figures of articles in the PubMed Central Open Access Subset whose licences allow passing "
+    "them on; panels, labels and subcaptions found by a program.",
+    "rai:dataLimitations": "Captions may be wrong about their images. Frequencies are those of publication, not of a "
+    "clinic. Not fit for clinical use.",
+    "rai:personalSensitiveInformation": "Clinical images can show patients and marks that tell who they are. They were "
+    "published with the consent that the journals asked for.",
+    "rai:dataReleaseMaintenancePlan": "Retractions, licence changes and requests for removal are followed with each "
+    "new version; removed.parquet lists what left.",
+}
+"""What Croissant's vocabulary for responsible AI asks (http://mlcommons.org/croissant/RAI/)."""
+
 _TYPES = {"string": "sc:Text", "int16": "cr:Int16", "int32": "cr:Int32", "int64": "cr:Int64", "float": "cr:Float32"}
 
 
@@ -89,6 +101,7 @@ def render_croissant(
         f"Articles on AWS was accessed on {accessed} from https://registry.opendata.aws/ncbi-pmc.",
         "url": "https://registry.opendata.aws/ncbi-pmc",
         "isLiveDataset": False,
+        **_RESPONSIBLE,
         "distribution": objects + sets,
         "recordSet": [_record_set(split) for split in splits],
     }

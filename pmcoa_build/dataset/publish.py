@@ -21,7 +21,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pmcoa_build import ids
-from pmcoa_build.dataset.card import render_card
+from pmcoa_build.atomic import beside, sync
+from pmcoa_build.dataset.card import render_card, render_license
 from pmcoa_build.dataset.croissant import render_croissant
 from pmcoa_build.dataset.gallery import Shown, render_gallery
 from pmcoa_build.dataset.groups import SPLITS
@@ -38,8 +39,6 @@ REMOVED = pa.schema([
 
 CHANGED = "changed"
 """Reason of rows that nobody gave another one for: the article or its panels' boxes changed."""
-
-TEMP = ".tmp~"
 
 
 @dataclass(frozen=True)
@@ -64,13 +63,14 @@ def publish(
     funnel: Sequence[Mapping[str, Any]],
     shown: Shown,
     reasons: Mapping[str, str],
+    languages: Sequence[str] = (),
 ) -> str:
     """Publish the shards, in the order given, and return the DATASET_ID (16 hex digits, from the data alone).
 
     `attribution`: attribution.ATTRIBUTION; `funnel`: see card.render_card; `shown`: what the gallery shows;
     `reasons`: why units (panel, image or article ids) are not in it, by id, for removed.parquet; `accessed`: the day on
-    which the source was read (YYYY-MM-DD), for the citation that NLM asks for. A split without a row is not in the
-    dataset. Raises UsageError where `<out>/dataset` is something else than a published dataset.
+    which the source was read (YYYY-MM-DD), for the citation that NLM asks for; `languages`: of the articles. A file or
+    split without a row is not in the dataset. Raises UsageError where `<out>/dataset` was not published.
     """
     link = out / "dataset"
     if link.exists() and not link.is_symlink():
@@ -86,14 +86,16 @@ def publish(
     licences = sorted(filter(None, pc.unique(attribution["license_url"]).to_pylist()))
     texts = {
         "README.md": render_card(counts, funnel, name=name, snapshot_date=snapshot_date, accessed=accessed,
-                                 removed=causes),
+                                 removed=causes, languages=languages, example=_example(files[0][1].path)),
+        "LICENSE.md": render_license(counts, name=name, snapshot_date=snapshot_date, accessed=accessed,
+                                     dataset_id=dataset_id),
         "croissant.json": render_croissant(
             parts, name=name, dataset_id=dataset_id, snapshot_date=snapshot_date, accessed=accessed, licences=licences
         ),
         "gallery.html": render_gallery(shown, funnel, counts, name=name, snapshot_date=snapshot_date),
         "DATASET_ID": dataset_id + "\n",
     }
-    work = out / f".{target.name}.{os.getpid()}{TEMP}"
+    work = beside(out / f".{target.name}")
     shutil.rmtree(work, ignore_errors=True)
     try:
         _assemble(work, files, texts, {"ATTRIBUTION.parquet": attribution, "removed.parquet": removed})
@@ -134,12 +136,24 @@ def _panels(files: Sequence[Path]) -> pa.Table:
     ])
 
 
+def _example(file: Path) -> dict[str, Any]:
+    """The first row, without its image."""
+    with pq.ParquetFile(file) as parquet:
+        columns = [name for name in parquet.schema_arrow.names if name != "image"]
+        row: dict[str, Any] = parquet.read_row_group(0, columns).slice(0, 1).to_pylist()[0]
+    return row
+
+
 def _named(shards: Sequence[ShardFile]) -> list[tuple[str, ShardFile]]:
-    """(path in the dataset, shard), without empty files: `datasets` refuses a split that has no row."""
+    """(path in the dataset, shard), without empty files: `datasets` refuses a split that has no row.
+
+    The number is that of the bucket, so that a file that empties changes no other's name.
+    """
     named = []
     for split in SPLITS:
-        kept = [shard for shard in shards if shard.split == split and shard.rows]
-        named += [(f"data/{split}-{i:05d}-of-{len(kept):05d}.parquet", shard) for i, shard in enumerate(kept)]
+        own = [shard for shard in shards if shard.split == split]
+        paths = [f"data/{split}-{number:05d}-of-{len(own):05d}.parquet" for number in range(len(own))]
+        named += [(path, shard) for path, shard in zip(paths, own, strict=True) if shard.rows]
     return named
 
 
@@ -152,15 +166,15 @@ def _assemble(
             os.link(shard.path, work / path)
         except OSError:  # no hard links here, or another file system
             shutil.copyfile(shard.path, work / path)
-            _sync(work / path)
+            sync(work / path)
     for path, text in texts.items():
         (work / path).write_text(text, "utf-8")
-        _sync(work / path)
+        sync(work / path)
     for path, table in tables.items():
         pq.write_table(table, work / path, compression="zstd", write_page_checksum=True)
-        _sync(work / path)
-    _sync(work / "data")
-    _sync(work)
+        sync(work / path)
+    sync(work / "data")
+    sync(work)
 
 
 def _move_in(work: Path, target: Path) -> None:
@@ -171,25 +185,18 @@ def _move_in(work: Path, target: Path) -> None:
             there = target / file.relative_to(work)
             if not there.exists() or not (there.samefile(file) or filecmp.cmp(there, file, shallow=False)):
                 file.replace(there)
-        _sync(target / "data")
-        _sync(target)
+        sync(target / "data")
+        sync(target)
     else:
         work.rename(target)
-    _sync(target.parent)
+    sync(target.parent)
 
 
 def _switch(link: Path, target: Path) -> None:
     """Point the relative link `link` at the folder beside it, in one rename."""
-    temporary = link.with_name(f"{link.name}.{os.getpid()}{TEMP}")
+    temporary = beside(link)
     temporary.unlink(missing_ok=True)
     temporary.symlink_to(target.name)
     temporary.replace(link)
-    _sync(link.parent)
+    sync(link.parent)
 
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

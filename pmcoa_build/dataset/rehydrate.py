@@ -1,109 +1,171 @@
-"""Fill a published table that came without images again from PMC: whole image by name, cut by box, both checked."""
+"""Fill a published table that came without images again: whole images by name, cut by the box in the panel id."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Set
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
+from itertools import groupby
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from pmcoa_build import ids, schema
+from pmcoa_build.atomic import atomic
 from pmcoa_build.dataset.rows import FIGURE
-from pmcoa_build.dataset.shards import row_groups, shard_writer
-from pmcoa_build.errors import UnitLost
+from pmcoa_build.dataset.shards import GROUP_ROWS, shard_writer
+from pmcoa_build.errors import UnitLost, UsageError
 
-Crop = Callable[[bytes, ids.Box], tuple[bytes, int, int]]
+Fetch = Callable[[str, str | None], bytes]
+Size = tuple[int, int]
+Cut = Callable[[bytes, ids.Box | None, Size], bytes]
+
+THREADS = 8
 
 
 @dataclass
 class Rehydrated:
-    """What came back: rows written, and the losses as (panel_id, reason code, detail)."""
+    """Rows written, and the others as rows of schema.LOST."""
 
     rows: int = 0
-    lost: list[tuple[str, str, str]] = field(default_factory=list)
+    lost: list[dict[str, Any]] = field(default_factory=list)
 
 
-def rehydrate(
-    table: pa.Table,
-    out: Path,
-    fetch: Callable[[str, str | None], bytes],
-    *,
-    crop: Crop,
-    md5s: Mapping[str, str] | None = None,
-) -> Rehydrated:
-    """Write `table` (SHARDS, its image column missing or null) with images to the Parquet file `out`.
+def rehydrate(table: pa.Table, out: Path, fetch: Fetch, cut: Cut, md5s: Mapping[str, str]) -> Rehydrated:
+    """Write `table`, whose `panel_id` says which images it wants, with an image column to the Parquet file `out`.
 
-    `fetch(key, md5)`: bytes of an object of the bucket such as `PMC10009416.1/gr3.jpg`, or UnitLost; `md5` where known:
-    `md5s` by image id, which ATTRIBUTION.parquet gives. `crop(image, box)`: encoded crop, its width and height. Each
-    image is fetched once if the rows are in published order. A row whose image is gone, changed (`md5-mismatch`) or
-    gives another size (`image-unsupported`) is left out and told.
+    The other columns stay as they are, those of schema.SHARDS in its types; `kind` tells whole figures, `width` and
+    `height` the size that was published (without them that of the box). `fetch(key, md5)`: the object of the bucket,
+    such as `PMC10009416.1/gr3.jpg`, with that MD5 if there is one, in THREADS threads; each image once if the rows of
+    an article follow each other. `cut(image, box, size)`: the encoded panel, or for None the whole image, of that size.
+    `md5s` by image id, which ATTRIBUTION.parquet gives. A row for which either raises UnitLost is left out. What `out`
+    holds of these rows already stays at its head; only the others are fetched. Raises UsageError where `panel_id` is
+    missing or is none.
     """
-    result = Rehydrated()
-    fields = [name for name in schema.SHARDS.names if name != "image"]
-    temporary = out.with_name(out.name + ".tmp~")
-    with shard_writer(temporary) as writer:
-        filled = _filled(table.select(fields), _Source(fetch, md5s or {}), crop, result)
-        for group in row_groups(filled):
-            writer.write_table(group, row_group_size=max(len(group), 1))
-    temporary.replace(out)
+    wanted, rows = _wanted(table), _typed(table)
+    target = pa.schema([schema.SHARDS.field("image"), *rows.schema])
+    held = _held(out, target, {row.panel for row in wanted})
+    missing = [row.panel not in held for row in wanted]
+    wanted, rows = [row for row in wanted if row.panel not in held], rows.filter(pa.array(missing, pa.bool_()))
+    result = Rehydrated(len(held))
+    articles = groupby((row.image for row in wanted), key=ids.article_of)
+    names = [name for _, images in articles for name in dict.fromkeys(images)]
+    with atomic(out) as temporary, shard_writer(temporary, target) as writer:
+        for part in _row_groups(out) if held else ():
+            writer.write_table(part.cast(target))
+        for part in _filled(rows, wanted, _fetched(names, fetch, md5s), cut, result):
+            writer.write_table(part.cast(target))
     return result
 
 
-class _Source:
-    """Fetches images, remembering the last one, because its panels follow each other."""
+def _held(out: Path, target: pa.Schema, panels: Set[str]) -> Set[str]:
+    """The panels that an earlier run has filled; none if `out` is of another table."""
+    if not out.exists() or not pq.read_schema(out).equals(target):
+        return set()
+    held = set(pq.read_table(out, columns=["panel_id"])["panel_id"].to_pylist())
+    return held if held <= panels else set()
 
-    def __init__(self, fetch: Callable[[str, str | None], bytes], md5s: Mapping[str, str]) -> None:
-        self.fetch, self.md5s = fetch, md5s
-        self.last: tuple[str, bytes | UnitLost] = ("", b"")
 
-    def __call__(self, image: str) -> bytes:
-        if self.last[0] != image:
-            self.last = (image, self._get(image))
-        if isinstance(self.last[1], UnitLost):
-            raise self.last[1]
-        return self.last[1]
+def _row_groups(path: Path) -> Iterator[pa.Table]:
+    with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        for group in range(file.num_row_groups):
+            yield file.read_row_group(group)
 
-    def _get(self, image: str) -> bytes | UnitLost:
-        md5 = self.md5s.get(image)
+
+@dataclass(frozen=True)
+class _Row:
+    panel: str
+    image: str
+    box: ids.Box | None
+    size: Size
+
+
+def _wanted(table: pa.Table) -> list[_Row]:
+    if "panel_id" not in table.column_names:
+        raise UsageError("The table has no column panel_id, which says what image a row wants.")
+    known = [name for name in ("panel_id", "kind", "width", "height") if name in table.column_names]
+    return [_row(row) for row in table.select(known).to_pylist()]
+
+
+def _row(row: Mapping[str, Any]) -> _Row:
+    panel = row["panel_id"]
+    try:
+        box = ids.box_of(panel)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"The table names no image: {error}.") from None
+    size = (row.get("width") or box[2] - box[0], row.get("height") or box[3] - box[1])
+    return _Row(panel, ids.image_of(panel), None if row.get("kind") == FIGURE else box, size)
+
+
+def _typed(table: pa.Table) -> pa.Table:
+    """Without images; columns that are known in their own types, whichever program has written the table."""
+    kept = table.select([name for name in table.column_names if name != "image"])
+    return kept.cast(pa.schema([_field(own, kept[own.name].null_count) for own in kept.schema]))
+
+
+def _field(own: pa.Field, nulls: int) -> pa.Field:
+    if own.name not in schema.SHARDS.names:
+        return own
+    known = schema.SHARDS.field(own.name)
+    return known.with_nullable(known.nullable or nulls > 0)
+
+
+def _fetched(names: list[str], fetch: Fetch, md5s: Mapping[str, str]) -> Iterator[bytes | UnitLost]:
+    """The images in their order, a few ahead of who asks."""
+    def attempt(name: str) -> bytes | UnitLost:
         try:
-            data = self.fetch(image, md5)
+            return fetch(name, md5s.get(name))
         except UnitLost as lost:
             return lost
-        if md5 and hashlib.md5(data, usedforsecurity=False).hexdigest() != md5:
-            return UnitLost("md5-mismatch", f"{image} has changed at PMC since the dataset was made")
-        return data
 
-
-def _filled(table: pa.Table, source: _Source, crop: Crop, result: Rehydrated) -> Iterator[pa.Table]:
-    for start in range(0, len(table), 64):
-        part = table.slice(start, 64)
-        images = [_image(row, source, crop, result) for row in part.select(_NEEDED).to_pylist()]
-        column = pa.array(images, schema.IMAGE)
-        filled = part.add_column(0, schema.SHARDS.field("image").with_nullable(True), column)
-        kept = filled.filter(pc.is_valid(column)).cast(schema.SHARDS)
-        result.rows += len(kept)
-        yield kept
-
-
-_NEEDED = ["panel_id", "kind", "bbox", "width", "height"]
-
-
-def _image(row: Mapping[str, Any], source: _Source, crop: Crop, result: Rehydrated) -> dict[str, Any] | None:
-    image = ids.image_of(row["panel_id"])
-    name = image.split("/", 1)[1]
+    pool, ahead = ThreadPoolExecutor(THREADS), deque[Future[bytes | UnitLost]]()
     try:
-        whole = source(image)
-        if row["kind"] == FIGURE:
-            return {"bytes": whole, "path": name}
-        x0, y0, x1, y1 = row["bbox"]
-        encoded, width, height = crop(whole, (x0, y0, x1, y1))
-        if (width, height) != (row["width"], row["height"]):
-            raise UnitLost("image-unsupported", f"{width} x {height} pixels, not {row['width']} x {row['height']}")
+        for name in names:
+            ahead.append(pool.submit(attempt, name))
+            if len(ahead) == 2 * THREADS:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _filled(
+    rows: pa.Table, wanted: list[_Row], images: Iterator[bytes | UnitLost], cut: Cut, result: Rehydrated
+) -> Iterator[pa.Table]:
+    """The rows that have an image, with it, in tables of 1 to GROUP_ROWS."""
+    held: dict[str, bytes | UnitLost] = {}  # of the article at hand
+    article = ""
+    for start in range(0, len(rows), GROUP_ROWS):
+        column: list[dict[str, Any] | None] = []
+        for row in wanted[start : start + GROUP_ROWS]:
+            if ids.article_of(row.image) != article:
+                article = ids.article_of(row.image)
+                held.clear()
+            if row.image not in held:
+                held[row.image] = next(images)
+            column.append(_image(row, held[row.image], cut, result))
+        part = rows.slice(start, GROUP_ROWS).add_column(0, "image", pa.array(column, schema.IMAGE))
+        kept = part.filter(pc.is_valid(part["image"]))
+        result.rows += len(kept)
+        if len(kept):
+            yield kept
+
+
+def _image(row: _Row, data: bytes | UnitLost, cut: Cut, result: Rehydrated) -> dict[str, Any] | None:
+    try:
+        if isinstance(data, UnitLost):
+            raise data
+        name = PurePosixPath(row.image)
+        return {"bytes": cut(data, row.box, row.size), "path": f"{name.stem}.jpg" if row.box else name.name}
     except UnitLost as lost:
-        result.lost.append((row["panel_id"], lost.reason.code, lost.detail))
+        why = lost.reason
+        result.lost.append({
+            "unit": row.panel, "scope": "panel", "outcome": why.outcome, "reason": why.code,
+            "retryable": why.retryable, "detail": lost.detail, "attempts": 1,
+        })
         return None
-    return {"bytes": encoded, "path": name}

@@ -1,11 +1,11 @@
-"""The published rows: what is known of each pair, joined; its image attached in a second step.
+"""The published rows without their images: what is known of each pair, joined.
 
-The join reads no image column, so it can be made for a whole build; images then come by the slice that is written.
+No image column is read, so it can be made for a whole build; the shards stage attaches the images.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -60,28 +60,6 @@ def shard_rows(
         taken = parts[0]["panel_id"].combine_chunks() if parts else pa.array([], pa.string())
         parts.append(wholes.filter(pc.invert(pc.is_in(wholes["panel_id"], taken))))
     return _described(pa.concat_tables(parts), figures, screen, articles, snapshot_date)
-
-
-def image_source(panels: pa.Table, media: pa.Table) -> Callable[[pa.Table], pa.Array]:
-    """What shards.write_shard asks for images: a function from metadata rows to their images, in their order.
-
-    `panels`: panel_id, image; `media`: image_id, image (needed for figure rows only). A panel's image is its crop, a
-    figure's the whole one. Copies nothing but what is asked for. The function raises KeyError for a row without image.
-    """
-    crops, wholes = _places(panels, "panel_id"), _places(media, "image_id")
-
-    def images(metadata: pa.Table) -> pa.Array:
-        rows = zip(metadata["panel_id"].to_pylist(), metadata["kind"].to_pylist(), strict=True)
-        found = [wholes[ids.image_of(panel)] if kind == FIGURE else crops[panel] for panel, kind in rows]
-        return pa.concat_arrays([pa.array([], schema.IMAGE), *(chunk.slice(row, 1) for chunk, row in found)])
-
-    return images
-
-
-def _places(table: pa.Table, key: str) -> dict[str, tuple[pa.Array, int]]:
-    """Where the image of each key lies: chunk, and row in it."""
-    rows = ((chunk, row) for chunk in table["image"].chunks for row in range(len(chunk)))
-    return dict(zip(table[key].to_pylist(), rows, strict=True))
 
 
 def _rows_for(table: pa.Table, key: str, wanted: pa.ChunkedArray) -> pa.Table:
@@ -175,10 +153,11 @@ def _described(
         "pmcid": pa.array([pmcid for pmcid, _ in numbers], pa.int64()),
         "version": pa.array([version for _, version in numbers], pa.int64()),
         "position": figure["position"],
+        "image_id": pa.array([ids.image_of(panel) for panel in rows["panel_id"].to_pylist()], pa.string()),
     }
     for name, column in extra.items():
         rows = rows.append_column(name, column)
-    keys = ["pmcid", "version", "position", "figure_id", "index", "panel_id"]
+    keys = ["pmcid", "version", "position", "figure_id", "image_id", "index", "panel_id"]
     return rows.take(pc.sort_indices(rows, [(key, "ascending") for key in keys])).select(METADATA.names).cast(METADATA)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,45 +28,25 @@ _UNIQUE = {"image.bytes", "image.path", "panel_id", "subcaption"}
 _TEXTS = {"caption", "subcaption", "preamble", "panel_id", "image.path", "mentions.list.element", "attribution"}
 _FEWEST_ROWS = 64
 _ONE_IN = 4
-_SLICE_ROWS = 64
 
 
-def write_shard(path: Path, metadata: pa.Table, images: Callable[[pa.Table], pa.Array]) -> None:
-    """Write metadata rows (rows.METADATA or SHARDS without image, sorted by article) and their images.
-
-    `images` is asked for up to 64 rows at a time and returns schema.IMAGE in their order, so that only one row group is
-    ever held. Not atomic: give it a temporary path.
-    """
-    with shard_writer(path) as writer:
-        for group in row_groups(with_images(metadata, images)):
-            writer.write_table(group, row_group_size=max(len(group), 1))
-
-
-def shard_writer(path: Path | str | Any) -> pq.ParquetWriter:
-    """A Parquet writer for schema.SHARDS: zstd text, raw images, page checksums and index, features for the Hub.
+def shard_writer(path: Path | str | Any, rows: pa.Schema = schema.SHARDS) -> pq.ParquetWriter:
+    """A Parquet writer for published rows: zstd text, raw images, page checksums and index, features for the Hub.
 
     Columns that a dictionary makes small are not compressed as well, which saves a sixth of the time.
     """
-    leaves = _leaves(schema.SHARDS)
+    leaves = _leaves(rows)
     repeated = [name for name in leaves if name not in _UNIQUE]
-    described = {"huggingface": json.dumps({"info": {"features": features(schema.SHARDS)}})}
+    described = {"huggingface": json.dumps({"info": {"features": features(rows)}})}
     return pq.ParquetWriter(
         path,
-        schema.SHARDS.with_metadata(described),
+        rows.with_metadata(described),
         compression={name: "zstd" if name in _TEXTS else "none" for name in leaves},
         use_dictionary=repeated,
         write_statistics=[name for name in leaves if name != "image.bytes"],
         write_page_checksum=True,
         write_page_index=True,
     )
-
-
-def with_images(metadata: pa.Table, images: Callable[[pa.Table], pa.Array]) -> Iterator[pa.Table]:
-    """SHARDS tables of up to 64 rows: slices of `metadata`, each with its images."""
-    columns = [name for name in schema.SHARDS.names if name != "image"]
-    for start in range(0, len(metadata), _SLICE_ROWS):
-        part = metadata.select(columns).slice(start, _SLICE_ROWS)
-        yield part.add_column(0, schema.SHARDS.field("image"), images(part)).cast(schema.SHARDS)
 
 
 def row_groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from pmcoa_build import reasons
+from pmcoa_build.atomic import TEMP
 from pmcoa_build.engine import files, log
 from pmcoa_build.engine.read import read_file
 from pmcoa_build.engine.stage import Row, Stage
@@ -107,7 +108,7 @@ def free_column(state: State, stage: Stage, column: str, blocks: Collection[str]
 
 def _unfinished(state: State) -> list[Path]:
     """What killed runs left beside the stages' folders: files, folders and links on their way, cut downloads."""
-    beside = [path for folder in (state.out, state.folder) for path in folder.glob(f"*{files.TEMP}")]
+    beside = [path for folder in (state.out, state.folder) for path in folder.glob(f"*{TEMP}")]
     return beside + [path for path in (state.out / "raw").rglob(".*.part") if path.is_file()]
 
 

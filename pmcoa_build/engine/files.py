@@ -1,15 +1,12 @@
-"""Files that are either whole or not there: atomic writes, Parquet blocks, hashes of bytes and of content."""
+"""Parquet blocks, written whole or not at all, and hashes of bytes and of content."""
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import gc
 import hashlib
 import itertools
 import json
-import os
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,76 +14,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pmcoa_build.atomic import atomic
 from pmcoa_build.engine.stage import Row
-from pmcoa_build.errors import DiskFull
-
-TEMP = ".tmp~"
-"""Suffix of unfinished files; `gc` removes them."""
-
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-
-
-@contextlib.contextmanager
-def atomic(path: Path) -> Iterator[Path]:
-    """Yield a temporary path in the same folder; on success it is fsynced and renamed to `path`.
-
-    Raises DiskFull in place of the operating system's errors for a full disk, quota or file-size limit.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}{TEMP}")
-    try:
-        yield temporary
-        sync_file(temporary)
-        temporary.replace(path)
-        sync_folder(path.parent)
-    except OSError as error:
-        if error.errno in _FULL:
-            needed = temporary.stat().st_size if temporary.exists() else 0
-            free = shutil.disk_usage(path.parent).free
-            raise DiskFull(
-                f"No room for {path.name}: {free:,} bytes are free in {path.parent} and more than {needed:,} are "
-                "needed; free some space and run again, nothing was lost."
-            ) from error
-        raise
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def write_atomic(path: Path, data: bytes) -> None:
-    """Write a small file atomically."""
-    with atomic(path) as temporary:
-        temporary.write_bytes(data)
-
-
-def append_synced(path: Path, data: bytes) -> None:
-    """Append to a file and fsync it (and its folder, when the file is new)."""
-    new = not path.exists()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with path.open("ab") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        if error.errno in _FULL:
-            raise DiskFull(f"No room to record a commit in {path}; free some space and run again.") from error
-        raise
-    if new:
-        sync_folder(path.parent)
-
-
-def sync_file(path: Path) -> None:
-    """fsync a file by name."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def sync_folder(path: Path) -> None:
-    """fsync a folder, so that a rename in it survives a power cut."""
-    sync_file(path)
 
 
 @contextlib.contextmanager

@@ -18,7 +18,8 @@ from typing import Any
 
 import orjson
 
-from pmcoa_build.engine.files import append_synced, unwatched, write_atomic
+from pmcoa_build.atomic import append_synced, write_atomic
+from pmcoa_build.engine.files import unwatched
 from pmcoa_build.engine.stage import Row
 from pmcoa_build.errors import UsageError
 

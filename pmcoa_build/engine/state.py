@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pmcoa_build.atomic import TEMP, write_atomic
 from pmcoa_build.engine import log
-from pmcoa_build.engine.files import TEMP, write_atomic
 from pmcoa_build.engine.stage import Row
 from pmcoa_build.errors import LockHeld, UsageError
 from pmcoa_build.spec import Spec

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import IO
 
 import pytest
 import torch
@@ -15,16 +14,20 @@ from pmcoa_build.clip.model import PMCCLIP
 from pmcoa_build.errors import DiskFull, RunFailed, UsageError
 
 
-def test_a_failed_write_keeps_the_earlier_file_and_leaves_nothing(tmp_path: Path) -> None:
-    def broken(file: IO[bytes]) -> None:
-        file.write(b"half")
-        raise OSError(28, "No space left on device")
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("PytorchStreamWriter failed")])
+def test_a_failed_write_keeps_the_earlier_checkpoint_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def full(content: object, path: Path) -> None:
+        path.write_bytes(b"half")
+        raise error
 
     path = tmp_path / "last.pt"
-    checkpoint.write_whole(path, lambda file: file.write(b"good"))
-    with pytest.raises(DiskFull, match="No space left"):
-        checkpoint.write_whole(path, broken)
-    assert path.read_bytes() == b"good"
+    checkpoint.save(path, {"step": 1})
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(DiskFull, match=r"last\.pt"):
+        checkpoint.save(path, {"step": 2})
+    assert (checkpoint.load(path) or {})["step"] == 1
     assert list(tmp_path.iterdir()) == [path]
 
 

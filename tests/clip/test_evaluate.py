@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 
 import numpy as np
@@ -121,3 +122,11 @@ def test_the_report_escapes_what_it_shows(toy: Path, trained: Path, tmp_path: Pa
     assert page.count('class="own"') <= 10
     assert page.count("data:image/jpeg") == 50
     assert page.count("data:image/png") == 1
+
+
+def test_every_picture_of_the_report_is_credited(toy: Path, trained: Path, tmp_path: Path) -> None:
+    write_report(toy, trained, [], tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+    cited, listed = set(re.findall(r'href="#(credit-[0-9]+)"', page)), re.findall(r'<li id="(credit-[0-9]+)"', page)
+    assert cited == set(listed) and len(listed) == len(set(listed)) >= 5
+    assert page.count("\ndrawn</li>") == len(listed) and page.count('href="#credit-') == page.count("data:image/jpeg")

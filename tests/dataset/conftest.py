@@ -26,7 +26,8 @@ _CC_BY = "https://creativecommons.org/licenses/by/4.0/"
 ACCESSED = "2026-02-03"
 FUNNEL = [
     {"stage": "articles", "unit": "article", "in": 9, "done": 7, "filtered": {"retracted": 1}, "dead": {"timeout": 1}},
-    {"stage": "shards", "unit": "panel", "in": 48, "done": 46, "filtered": {"duplicate": 2}, "dead": {}},
+    {"stage": "shards", "unit": "panel", "in": 48, "done": 46, "filtered": {"duplicate": 2}, "dead": {},
+     "dropped": {"panel-too-small": 3}},
 ]
 
 
@@ -99,6 +100,25 @@ def _figure(found: dict[str, list[Row]], article: str, number: int, position: in
         })
 
 
+def with_images(metadata: pa.Table, tables: Tables) -> pa.Table:
+    """SHARDS of metadata rows: each with its panel's crop, or the whole image where it is a figure."""
+    crops, wholes = (
+        dict(zip(table[key].to_pylist(), table["image"].to_pylist(), strict=True))
+        for table, key in ((tables["panels"], "panel_id"), (tables["media"], "image_id"))
+    )
+    images = [wholes[ids.image_of(panel)] if kind == rows.FIGURE else crops[panel] for panel, kind in zip(
+        metadata["panel_id"].to_pylist(), metadata["kind"].to_pylist(), strict=True)]
+    columns = {"image": pa.array(images, schema.IMAGE), **{n: metadata[n] for n in schema.SHARDS.names if n != "image"}}
+    return pa.table(columns).cast(schema.SHARDS)
+
+
+def write_shard(path: Path, table: pa.Table) -> None:
+    """Write SHARDS rows as the shards stage does."""
+    with shards.shard_writer(path) as writer:
+        for group in shards.row_groups([table]):
+            writer.write_table(group)
+
+
 def write_shards(tables: Tables, folder: Path, level: str = "panel") -> tuple[list[publish.ShardFile], pa.Table]:
     """One shard a split in `folder`, as the shards stage does, and the attribution table."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -107,7 +127,7 @@ def write_shards(tables: Tables, folder: Path, level: str = "panel") -> tuple[li
     for split in groups.SPLITS:
         part, path = metadata.filter(pc.equal(metadata["split"], split)), folder / f"{split}.parquet"
         path.unlink(missing_ok=True)
-        shards.write_shard(path, part, rows.image_source(tables["panels"], tables["media"]))
+        write_shard(path, with_images(part, tables))
         data = path.read_bytes()
         files.append(publish.ShardFile(split, path, len(part), len(data), hashlib.sha256(data).hexdigest()))
     return files, attribution.attribution_rows(metadata, tables["articles"], tables["media"])
@@ -116,7 +136,7 @@ def write_shards(tables: Tables, folder: Path, level: str = "panel") -> tuple[li
 def publish_tables(tables: Tables, out: Path, level: str = "panel", date: str = "2026-01-31", **given: Any) -> str:
     """Write shards to <out>/shards and publish them."""
     files, credit = write_shards(tables, out / "shards" / date, level)
-    facts = {"funnel": FUNNEL, "shown": gallery.Shown(), "reasons": {}, **given}
+    facts = {"funnel": FUNNEL, "shown": gallery.Shown(), "reasons": {}, "languages": ["en", "no"], **given}
     return publish.publish(out, files, name="tiny", snapshot_date=date, accessed=ACCESSED, attribution=credit, **facts)
 
 

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from pmcoa_build import schema
-from pmcoa_build.dataset.rows import CHANGES, METADATA, image_source, shard_rows
+from pmcoa_build.dataset.rows import CHANGES, METADATA, shard_rows
 
 Tables = dict[str, pa.Table]
 FIRST = "PMC10000000.1/gr1.jpg#xywh=0,0,32,48"
@@ -129,15 +129,12 @@ def test_the_order_of_the_inputs_does_not_matter(tables: Tables) -> None:
     assert joined(turned, "both") == joined(tables, "both")
 
 
-def test_images_come_in_the_order_of_the_rows(tables: Tables) -> None:
-    metadata = shard_rows(**tables, level="both", snapshot_date="")
-    wanted = metadata.take(pa.array([3, 0, 1]))
-    panels = pa.concat_tables([tables["panels"].slice(2, 2), tables["panels"].slice(0, 2)])
-    images = image_source(panels, tables["media"].slice(0, 2))(wanted).to_pylist()
-    crops, wholes = tables["panels"]["image"].to_pylist(), tables["media"]["image"].to_pylist()
-    assert images == [wholes[1], wholes[0], crops[0]]
-    with pytest.raises(KeyError, match="gr1"):
-        image_source(tables["panels"].slice(4), tables["media"])(wanted)
+def test_the_panels_of_an_image_follow_each_other(tables: Tables) -> None:
+    """Two images of one figure count their panels each from 0."""
+    for name in ("media", "panels"):
+        tables[name] = changed(tables[name], "image_id", "PMC10000000.1/gr2.jpg", figure_id="PMC10000000.1/F1")
+    images = [row["panel_id"].split("#")[0] for row in joined(tables, "both") if row["article"] == "PMC10000000.1"]
+    assert images == ["PMC10000000.1/gr1.jpg"] * 3 + ["PMC10000000.1/gr2.jpg"] * 3
 
 
 def test_nothing_in_nothing_out(tables: Tables) -> None:

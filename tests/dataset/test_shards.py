@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from pmcoa_build import ids, schema
 from pmcoa_build.dataset import shards
-from pmcoa_build.dataset.rows import image_source, shard_rows
+from pmcoa_build.dataset.rows import shard_rows
+from tests.dataset.conftest import with_images, write_shard
 
 
 def plain_rows(rows_per_article: list[int], image: bytes = b"x") -> pa.Table:
@@ -56,7 +57,7 @@ def test_row_groups_hold_no_more_than_so_many_bytes(monkeypatch: pytest.MonkeyPa
 def shard(tables: dict[str, pa.Table], tmp_path: Path) -> Path:
     metadata = shard_rows(**tables, level="both", snapshot_date="2026-01-31")
     path = tmp_path / "shard.parquet"
-    shards.write_shard(path, metadata, image_source(tables["panels"], tables["media"]))
+    write_shard(path, with_images(metadata, tables))
     return path
 
 
@@ -64,8 +65,7 @@ def test_a_shard_reads_back_as_it_was(shard: Path, tables: dict[str, pa.Table]) 
     metadata = shard_rows(**tables, level="both", snapshot_date="2026-01-31")
     table = pq.read_table(shard)
     assert table.schema.remove_metadata() == schema.SHARDS
-    assert table.drop_columns(["image"]) == metadata.drop_columns(["split"])
-    assert table["image"].combine_chunks() == image_source(tables["panels"], tables["media"])(metadata)
+    assert table.combine_chunks() == with_images(metadata, tables).combine_chunks()
 
 
 def test_images_lie_raw_and_text_is_compressed(shard: Path) -> None:
@@ -89,24 +89,12 @@ def test_a_flipped_bit_in_an_image_is_noticed(shard: Path, tables: dict[str, pa.
 
 def test_equal_rows_give_equal_bytes(shard: Path, tables: dict[str, pa.Table], tmp_path: Path) -> None:
     metadata = shard_rows(**tables, level="both", snapshot_date="2026-01-31")
-    shards.write_shard(tmp_path / "again.parquet", metadata, image_source(tables["panels"], tables["media"]))
+    write_shard(tmp_path / "again.parquet", with_images(metadata, tables))
     assert (tmp_path / "again.parquet").read_bytes() == shard.read_bytes()
 
 
-def test_images_are_asked_for_in_small_portions(tables: dict[str, pa.Table], tmp_path: Path) -> None:
-    asked: list[int] = []
-
-    def images(part: pa.Table) -> pa.Array:
-        asked.append(len(part))
-        return image_source(tables["panels"], tables["media"])(part)
-
-    metadata = shard_rows(**tables, level="both", snapshot_date="")
-    shards.write_shard(tmp_path / "x.parquet", pa.concat_tables([metadata, metadata]), images)
-    assert asked == [64, 64, 16]
-
-
 def test_an_empty_shard_is_a_valid_file(tmp_path: Path) -> None:
-    shards.write_shard(tmp_path / "x.parquet", schema.SHARDS.empty_table(), lambda _: pa.array([], schema.IMAGE))
+    write_shard(tmp_path / "x.parquet", schema.SHARDS.empty_table())
     assert pq.read_table(tmp_path / "x.parquet").schema.remove_metadata() == schema.SHARDS
 
 

@@ -1,4 +1,4 @@
-"""Atomic writes, Parquet blocks and the content hash."""
+"""Parquet blocks and the content hash."""
 
 from __future__ import annotations
 
@@ -107,24 +107,3 @@ def test_image_bytes_are_stored_plain_and_text_is_compressed(tmp_path: Path) -> 
 def test_an_empty_block_is_a_valid_table(tmp_path: Path) -> None:
     written = files.write_block(tmp_path / "x", SCHEMA, "id", iter(()))
     assert pq.read_table(tmp_path / "x").schema.equals(SCHEMA) and written.rows == 0
-
-
-def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
-    path = tmp_path / "deep" / "x"
-    files.write_atomic(path, b"old")
-
-    def fail() -> None:
-        with files.atomic(path) as temporary:
-            temporary.write_bytes(b"new")
-            raise ValueError("no")
-
-    with pytest.raises(ValueError, match="no"):
-        fail()
-    assert path.read_bytes() == b"old" and [one.name for one in path.parent.iterdir()] == ["x"]
-
-
-def test_append_makes_folder_and_file(tmp_path: Path) -> None:
-    path = tmp_path / "a" / "log"
-    files.append_synced(path, b"1\n")
-    files.append_synced(path, b"2\n")
-    assert path.read_bytes() == b"1\n2\n"

@@ -24,10 +24,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pmcoa_build import spec as specs
+from pmcoa_build.atomic import atomic
 from pmcoa_build.engine import care
 from pmcoa_build.engine import state as states
 from pmcoa_build.engine.blocks import block_name, boundaries
-from pmcoa_build.engine.files import atomic
 from pmcoa_build.engine.plan import Plan, plan_all
 from pmcoa_build.engine.runner import Options, Run, Stop, Summary, run_step, world_of
 from pmcoa_build.engine.stage import (

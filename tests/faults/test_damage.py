@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from pmcoa_build.engine import files
+from pmcoa_build.atomic import append_synced, atomic
 from pmcoa_build.errors import DiskFull, PmcoaError, RunFailed, UsageError
 from tests.engine.toy import Toy, articles
 from tests.faults.crash import ROOT, unfinished_files
@@ -199,7 +199,7 @@ def test_a_full_disk_stops_the_run_and_loses_nothing(tmp_path: Path, context: Fo
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
 def test_every_kind_of_full_disk(tmp_path: Path, code: int) -> None:
     def write() -> None:
-        with files.atomic(tmp_path / "x") as temporary:
+        with atomic(tmp_path / "x") as temporary:
             temporary.write_bytes(b"abc")
             raise OSError(code, os.strerror(code))
 
@@ -212,7 +212,7 @@ def test_every_kind_of_full_disk(tmp_path: Path, code: int) -> None:
 def test_a_log_on_a_full_disk(tmp_path: Path) -> None:
     (tmp_path / "log").symlink_to("/dev/full")
     with pytest.raises(DiskFull, match="record a commit"):
-        files.append_synced(tmp_path / "log", b"x")
+        append_synced(tmp_path / "log", b"x")
 
 
 # 18: no permission

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from pmcoa_build.pmc import jats
 from stages.pipeline import NAMES
-from tests.stages.bucket import changed, write_bucket
+from tests.stages.bucket import Article, changed, write_bucket
 from tests.stages.conftest import SmallBuild
 
 TO_DATASET = NAMES[: NAMES.index("publish") + 1]
@@ -45,8 +48,6 @@ def test_one_changed_article_is_the_only_one_parsed_again(small: SmallBuild, mon
 
 
 def test_an_inventory_is_read_once_whatever_is_selected(small: SmallBuild, monkeypatch: pytest.MonkeyPatch) -> None:
-    import pyarrow.parquet as pq
-
     def rows(table: str) -> list[str]:
         return list(pq.read_table(small.open().state.path(table))["article"].to_pylist())
 
@@ -60,8 +61,6 @@ def test_an_inventory_is_read_once_whatever_is_selected(small: SmallBuild, monke
 
 
 def test_a_damaged_inventory_is_named(small: SmallBuild, capsys: pytest.CaptureFixture[str]) -> None:
-    import pyarrow.parquet as pq
-
     assert small.run("snapshot") == 0
     path = small.open().state.path(small.open().state.records("snapshot")["all"]["facts"]["inventory"])
     data = bytearray(path.read_bytes())
@@ -73,8 +72,6 @@ def test_a_damaged_inventory_is_named(small: SmallBuild, capsys: pytest.CaptureF
 
 
 def test_a_retracted_article_leaves_the_dataset(small: SmallBuild) -> None:
-    import pyarrow.parquet as pq
-
     assert small.run(*TO_DATASET) == 0
     write_bucket(small.root / "bucket", changed(2000001, retracted=True))
     assert small.run(*TO_DATASET, "--update") == 0
@@ -83,6 +80,42 @@ def test_a_retracted_article_leaves_the_dataset(small: SmallBuild) -> None:
     assert kept == {"PMC2000002.1", "PMC2000004.1"}
     removed = pq.read_table(dataset / "removed.parquet").to_pylist()
     assert {(row["article"], row["reason"]) for row in removed} == {("PMC2000001.1", "retracted")}
+
+
+def test_after_a_retraction_only_the_files_that_held_it_change(
+    small: SmallBuild, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twelve articles far apart in four buckets: the file of one article goes, another changes, none is renamed."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    datasets = pytest.importorskip("datasets", reason="the extra `dev` is not installed")
+    articles = [Article(2_000_000 + 5000 * n, f"Article {n}", "CC BY", n) for n in range(12)]
+    shutil.rmtree(small.root / "bucket")
+    write_bucket(small.root / "bucket", articles)
+    sizes = ("--set=shards.file_bytes=70000", "--set=shards.splits=[0.6,0.2,0.2]")
+    assert small.run(*TO_DATASET, *sizes) == 0
+    dataset = small.open().state.out / "dataset"
+
+    def loaded() -> dict[str, set[str]]:
+        found = datasets.load_dataset(str(dataset), cache_dir=str(small.root / "cache"))
+        for split in found.values():
+            assert all(row["image"].size == (row["width"], row["height"]) for row in split)
+        return {name: set(split["article"]) for name, split in found.items()}
+
+    held = {path.name: set(pq.read_table(path)["article"].to_pylist()) for path in (dataset / "data").iterdir()}
+    alone = next(name for name, ids in sorted(held.items()) if len(ids) == 1)
+    shared = next(name for name, ids in sorted(held.items()) if len(ids) > 1)
+    gone = {next(iter(held[alone])), min(held[shared])}
+    assert len(held) > 4 and gone <= set.union(*loaded().values())
+    files = _files(dataset / "data")
+
+    after = [replace(one, retracted=one.id in gone) for one in articles]
+    write_bucket(small.root / "bucket", after, date="2026-10-02")
+    assert small.run(*TO_DATASET, "--update", *sizes) == 0
+    now = _files(dataset / "data")
+    assert {name for name in files if now.get(name) != files[name]} == {alone, shared} and now.keys() < files.keys()
+    assert set.union(*loaded().values()) == set.union(*held.values()) - gone
+    removed = pq.read_table(dataset / "removed.parquet").to_pylist()
+    assert {(row["article"], row["reason"]) for row in removed} == {(article, "retracted") for article in gone}
 
 
 @pytest.mark.parametrize(("change", "first"), [
