@@ -59,7 +59,8 @@ class Build:
         found = {}
         for path in sorted(self.state.folder.glob("*.jsonl")):
             records = list(self.state.records(path.stem).values())
-            rows = sum(record["output"]["rows"] for record in records if record.get("output"))
+            tables = [record.get("output") or record.get("table") or {} for record in records]
+            rows = sum(table.get("rows", 0) for table in tables)
             found[path.stem] = {"blocks": len(records), "rows": rows, **total_counts(records)}
         return found
 

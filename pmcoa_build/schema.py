@@ -113,6 +113,14 @@ ALIGN = _schema(
     optional="label",
 )
 
+HASHES = _schema(
+    ("panel_id", pa.string()),
+    ("figure_id", pa.string()),
+    ("phash", pa.string()),
+    ("thumbnail", pa.binary()),
+)
+"""`phash`: 16 hex digits; `thumbnail`: 32 x 32 RGB values."""
+
 DEDUPE = _schema(
     ("panel_id", pa.string()),
     ("phash", pa.string()),

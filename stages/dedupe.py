@@ -1,112 +1,125 @@
-"""Stage 8, dedupe: near-duplicate panels, splits, and what benchmarks already hold; decided for all panels at once.
+"""Stage 9, dedupe: near-duplicate panels, splits, and what benchmarks already hold; decided for all panels at once.
 
-The perceptual hash of a panel is kept from run to run; groups, splits and exclusions are made anew from all hashes.
+Ids and hashes of all panels are held in memory, and the thumbnails of those that have a near hash are laid in a
+temporary file: about 3 GB on disk and 3 GB in memory for 5 million panels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+import contextlib
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from pmcoa_build import schema
-from pmcoa_build.dataset.groups import BENCHMARK, Exclusions, assign_splits, benchmark_of, load_exclusions
-from pmcoa_build.engine.stage import Finish, Input, Partition, Records, Result, Row, Stage, Tables, Unit
+from pmcoa_build.dataset.groups import Exclusions, assign_splits, benchmark_of, load_exclusions
+from pmcoa_build.engine.files import atomic
+from pmcoa_build.engine.read import read_columns, read_file
+from pmcoa_build.engine.stage import Input, Row, Task, TaskContext, TaskOutput
 from pmcoa_build.figures.decode import decode_image
-from pmcoa_build.figures.duplicates import groups, near_pairs, phash, thumbnail, thumbnails_match
-from pmcoa_build.spec import Spec
+from pmcoa_build.figures.duplicates import THUMBNAIL, held, phash, stars, thumbnails_match
+from pmcoa_build.figures.neighbours import find_neighbours
+
+_AT_ONCE = 4096
+"""Thumbnails compared in one go."""
 
 
-def partition(records: Records, spec: Spec) -> list[Partition]:
-    """One block with everything."""
-    return [Partition("all")]
-
-
-def units(tables: Tables, spec: Spec, block: str) -> list[Unit]:
-    """One unit a panel; its pixels follow from the image, the box and how crops are stored."""
-    md5s = dict(zip(tables["media"]["image_id"].to_pylist(), tables["media"]["md5"].to_pylist(), strict=True))
-    rows = tables["panels"].select(["panel_id", "image_id"]).to_pylist()
-    return [
-        Unit(row["panel_id"], {"md5": md5s[row["image_id"]]}, content={"panels": row["panel_id"]})
-        for row in sorted(rows, key=lambda row: row["panel_id"])
-    ]
-
-
-def process(unit: Unit, content: Mapping[str, Row], resource: Any) -> Result:
-    """The perceptual hash of one panel; what depends on the others is filled in by `finish`."""
-    return Result([{
-        "panel_id": unit.id, "phash": _hash(content["panels"]["image"]["bytes"]), "group": None, "split": "",
-        "excluded_by": None,
-    }])
-
-
-def _hash(data: bytes) -> str:
-    return f"{phash(decode_image(data).rgb):016x}"
-
-
-def finish(hashes: pa.Table, at: Finish) -> pa.Table:
+def run(context: TaskContext) -> TaskOutput:
     """Groups, splits and exclusions of all panels."""
-    exclusions = load_exclusions(at.spec.shards.exclude, _hash)
-    panels = at.tables["panels"].select(["panel_id", "figure_id"])
-    owned = panels.take(pc.index_in(hashes["panel_id"], panels["panel_id"].combine_chunks()))
-    names = hashes["panel_id"].to_pylist()
-    rows = pa.table({
-        "panel_id": hashes["panel_id"],
-        "article": pa.array([name.split("/", 1)[0] for name in names], pa.string()),
-        "phash": hashes["phash"],
-        "benchmark": benchmark_of(owned, exclusions),
-    })
-    rows = pa.concat_tables([rows, _benchmark_rows(exclusions, rows.schema)])
-    rows = rows.append_column("group", pa.array(_groups(rows, at.content), pa.string()))
-    return assign_splits(rows, splits=at.spec.shards.splits, previous=at.previous)
+    paths = [context.out / context.upstream["hashes"][block]["output"]["path"]
+             for block in sorted(context.upstream["hashes"])]
+    rows = read_columns(paths, ("panel_id", "figure_id", "phash"), schema.HASHES)
+    exclusions = load_exclusions(context.spec.shards.exclude, lambda data: phash(decode_image(data).rgb))
+    decided = assign_splits(
+        _candidates(rows, exclusions, paths, context.out), splits=context.spec.shards.splits,
+        previous=_decided_last(context),
+    )
+    path = context.out / "dedupe" / f"all-{context.fingerprint[:12]}.parquet"
+    with atomic(path) as temporary:
+        pq.write_table(decided, temporary, compression="zstd", write_page_checksum=True, row_group_size=100_000)
+    return TaskOutput([], _facts(decided, exclusions), table=path, counts=_counts(len(decided)))
 
 
-def _benchmark_rows(exclusions: Exclusions, like: pa.Schema) -> pa.Table:
-    images = exclusions.images
-    count = images.num_rows
+def _candidates(rows: pa.Table, exclusions: Exclusions, paths: Sequence[Path], folder: Path) -> pa.Table:
+    """The input of assign_splits, sorted by panel_id. `rows`: panel_id, figure_id, phash in the order of `paths`."""
+    order = pc.sort_indices(rows["panel_id"])
+    rows = rows.take(order)
+    panels = len(rows)
+    near = find_neighbours(np.concatenate([to_numbers(rows["phash"]), exclusions.hashes]))
+    wanted = near.places.items[near.places.items < panels]
+    with _thumbnails(paths, order.to_numpy(), wanted, folder) as confirm:
+        centres = stars(near, panels, confirm)
+    ids, copies = rows["panel_id"].combine_chunks(), held(near, panels)
+    names = pa.array(exclusions.names, pa.string()).take(pa.array(copies, mask=copies < 0))
     return pa.table({
-        "panel_id": images["panel_id"], "article": pa.array(["PMC1.1"] * count, pa.string()),
-        "phash": images["phash"], "benchmark": pa.nulls(count, pa.string()),
-    }).cast(like)
+        "panel_id": ids, "phash": rows["phash"], "group": ids.take(pa.array(centres, mask=centres < 0)),
+        "benchmark": pc.coalesce(benchmark_of(rows, exclusions), names),
+    })
 
 
-def _groups(rows: pa.Table, content: Callable[[str, str], Row]) -> list[str | None]:
-    """The group (its centre's id) of each row that has a near duplicate."""
-    names = rows["panel_id"].to_pylist()
-    pairs = near_pairs(np.array([int(text, 16) for text in rows["phash"].to_pylist()], dtype=np.uint64))
-    small: dict[str, bytes] = {}
-
-    def look(name: str) -> bytes:
-        if name not in small:
-            small[name] = thumbnail(decode_image(content("panels", name)["image"]["bytes"]).rgb)
-        return small[name]
-
-    confirmed = [
-        (left, right) for left, right in pairs.tolist()
-        if names[left].startswith(BENCHMARK) or names[right].startswith(BENCHMARK)
-        or thumbnails_match(look(names[left]), look(names[right]))
-    ]
-    made = groups(names, np.array(confirmed, dtype=np.int64).reshape(-1, 2))
-    group_of = {member: centre for centre, members in made.items() for member in members}
-    return [group_of.get(name) for name in names]
+def to_numbers(hashes: pa.ChunkedArray) -> np.ndarray:
+    """Hashes of 16 hex digits as uint64."""
+    parts = [np.frombuffer(bytes.fromhex("".join(chunk.to_pylist())), ">u8") for chunk in hashes.chunks]
+    return np.concatenate([np.empty(0, np.uint64), *parts]).astype(np.uint64)
 
 
-STEP = Stage(
+@contextlib.contextmanager
+def _thumbnails(
+    paths: Sequence[Path], order: np.ndarray, wanted: np.ndarray, folder: Path
+) -> Iterator[Callable[[int, np.ndarray], np.ndarray]]:
+    """A function that tells whether two of the wanted panels (places in `order`) look alike."""
+    slots = np.full(len(order), -1, np.int32)
+    rows = np.sort(order[wanted])
+    slots[wanted] = np.searchsorted(rows, order[wanted])
+    with tempfile.TemporaryFile(dir=folder) as file:
+        start = 0
+        for path in paths:
+            column = read_file(path, ["thumbnail"])["thumbnail"]
+            here = rows[np.searchsorted(rows, start) : np.searchsorted(rows, start + len(column))]
+            file.writelines(column.take(pa.array(here - start)).to_pylist())
+            start += len(column)
+        file.flush()
+        kept = np.memmap(file, np.uint8, "r", shape=(len(rows), THUMBNAIL)) if len(rows) else np.empty((0, THUMBNAIL))
+
+        def confirm(place: int, others: np.ndarray) -> np.ndarray:
+            parts = [kept[slots[others[at : at + _AT_ONCE]]] for at in range(0, len(others), _AT_ONCE)]
+            return np.concatenate([thumbnails_match(kept[slots[place]], part) for part in parts])
+
+        yield confirm
+
+
+def _decided_last(context: TaskContext) -> pa.Table | None:
+    """The table of the last run, if it is still there."""
+    before = context.previous
+    file = before.get("table") or before.get("output") if before else None  # older builds have it as a block's output
+    path = context.out / file["path"] if file else None
+    return read_file(path, schema.DEDUPE.names) if path and path.exists() else None
+
+
+def _facts(decided: pa.Table, exclusions: Exclusions) -> Row:
+    """How many panels are left out, by what; how many benchmark images were looked at, and how many were unreadable."""
+    counts = pc.value_counts(decided["excluded_by"].drop_null())
+    found = {item["values"]: item["counts"] for item in counts.to_pylist()}
+    images = dict(sorted(Counter(exclusions.names).items()))
+    return {"excluded": dict(sorted(found.items())), "benchmark_images": images, "unreadable": exclusions.unreadable}
+
+
+def _counts(panels: int) -> Row:
+    return {"in": panels, "done": panels, "filtered": {}, "dead": {}}
+
+
+STEP = Task(
     name="dedupe",
-    version=1,
-    scope="panel",
+    version=2,
+    inputs=(Input("hashes", tuple(schema.HASHES.names)),),
+    spec_keys=("shards.splits", "shards.exclude"),
+    run=run,
     schema=schema.DEDUPE,
     key="panel_id",
-    inputs=(
-        Input("panels", ("panel_id", "image_id", "figure_id"), content=("image",)),
-        Input("media", ("image_id", "md5")),
-    ),
-    spec_keys=("shards.splits", "shards.exclude", "panels.quality", "panels.max_side"),
-    units=units,
-    process=process,
-    partition=partition,
-    finish=finish,
 )

@@ -7,8 +7,8 @@ import importlib
 from pmcoa_build.engine.stage import Step
 
 NAMES = (
-    "snapshot", "articles", "figures", "screen", "media", "panels", "align", "dedupe", "shards", "publish", "train",
-    "evaluate",
+    "snapshot", "articles", "figures", "screen", "media", "panels", "align", "hashes", "dedupe", "shards", "publish",
+    "train", "evaluate",
 )
 
 

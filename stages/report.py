@@ -20,6 +20,7 @@ _MAKES = {
     "media": ("image", "images"),
     "panels": ("image", "panels"),
     "align": ("panel", "pairs"),
+    "hashes": ("panel", "panels"),
     "dedupe": ("panel", "panels"),
     "shards": ("panel", "pairs published"),
 }
@@ -39,8 +40,9 @@ def funnel(state: State) -> list[Row]:
         records = list(state.records(stage).values())
         if not records:
             continue
+        tables = [record.get("output") or record["table"] for record in records]
         row = {"stage": stage, "unit": unit, "makes": makes, **total_counts(records),
-               "out": sum(record["output"]["rows"] for record in records), "dropped": _added(records, "dropped")}
+               "out": sum(table["rows"] for table in tables), "dropped": _added(records, "dropped")}
         rows.append(_screened(state, records, row) if stage == "screen" else row)
     return rows
 

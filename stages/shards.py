@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -54,15 +55,15 @@ def _touching(blocks: list[str], count: int) -> list[frozenset[str]]:
 def units(tables: Tables, spec: Spec, block: str) -> list[Unit]:
     """One unit a published row, and one for each panel of the bucket that is left out."""
     split, bucket, count = _parts(block)
-    dedupe = tables["dedupe"]
-    dedupe = dedupe.filter(pa.array(_in_bucket(dedupe["panel_id"].to_pylist(), bucket, count), pa.bool_()))
-    here = pc.is_in(tables["panels"]["panel_id"], dedupe["panel_id"].combine_chunks())
+    panels = tables["panels"].filter(_in_bucket(tables["panels"]["panel_id"], bucket, count))
+    dedupe = tables["dedupe"].filter(pc.is_in(tables["dedupe"]["panel_id"], panels["panel_id"].combine_chunks()))
+    panels = panels.filter(pc.is_in(panels["panel_id"], dedupe["panel_id"].combine_chunks()))
+    own = dedupe.filter(pc.equal(dedupe["split"], split))
     joined = {name: tables[name] for name in ("align", "figures", "screen", "media", "articles")}
-    rows = shard_rows(panels=tables["panels"].filter(here), dedupe=dedupe, level=spec.shards.level,
+    rows = shard_rows(panels=panels, dedupe=own if spec.shards.level == "panel" else dedupe, level=spec.shards.level,
                       snapshot_date="", **joined)
     md5s = dict(zip(tables["media"]["image_id"].to_pylist(), tables["media"]["md5"].to_pylist(), strict=True))
     kept = [_kept(row, md5s) for row in rows.filter(pc.equal(rows["split"], split)).to_pylist()]
-    own = dedupe.filter(pc.equal(dedupe["split"], split))
     return [*kept, *_left_out(own, tables["align"], spec.shards.level)]
 
 
@@ -72,9 +73,10 @@ def _parts(block: str) -> tuple[str, int, int]:
     return match[1], int(match[2]), int(match[3])
 
 
-def _in_bucket(panels: list[str], bucket: int, count: int) -> list[bool]:
-    pmcids = [ids.parse_article_id(ids.article_of(panel))[0] for panel in panels]
-    return [bucket_of(pmcid, count) == bucket for pmcid in pmcids]
+def _in_bucket(panels: pa.ChunkedArray, bucket: int, count: int) -> pa.Array:
+    pmcids = pc.struct_field(pc.extract_regex(panels, r"^PMC(?P<pmcid>\d+)"), "pmcid").cast(pa.int64())
+    ranges, place = np.unique(pmcids.to_numpy() // RANGE, return_inverse=True)
+    return pa.array(np.array([bucket_of(n * RANGE, count) == bucket for n in ranges.tolist()], bool)[place])
 
 
 def _kept(row: Row, md5s: Mapping[str, str]) -> Unit:

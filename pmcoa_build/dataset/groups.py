@@ -20,7 +20,7 @@ from pmcoa_build.errors import UnitLost, UsageError
 
 SPLITS = ("train", "validation", "test")
 BENCHMARK = "benchmark:"
-"""Head of `excluded_by` for benchmarks, and of the ids of benchmark images that take part in the grouping."""
+"""Head of `excluded_by` for benchmarks."""
 
 _PICTURES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".gif", ".bmp", ".webp"}
 _NAMED = re.compile(r"PMC([1-9][0-9]{0,9})(?:\.[0-9]+)?(?:[_/]([^\s,;\"']+))?", re.IGNORECASE)
@@ -31,27 +31,28 @@ _Ints = np.ndarray[tuple[int], np.dtype[np.int64]]
 class Exclusions:
     """What benchmarks hold.
 
-    `articles`: PMCID → benchmark; `figures`: (PMCID, figure id or image stem, lower case) → benchmark; `images`: table
-    panel_id (`benchmark:<name>#<file>`), phash, to be grouped together with the panels; `unreadable`: files skipped.
+    `articles`: PMCID → benchmark; `figures`: (PMCID, figure id or image stem, lower case) → benchmark; `hashes`: those
+    of its images (uint64), `names`: the benchmark of each, sorted; `unreadable`: files skipped.
     """
 
     articles: dict[int, str]
     figures: dict[tuple[int, str], str]
-    images: pa.Table
+    hashes: np.ndarray
+    names: list[str]
     unreadable: int = 0
 
 
-def load_exclusions(paths: Sequence[str | Path], hash_image: Callable[[bytes], str]) -> Exclusions:
+def load_exclusions(paths: Sequence[str | Path], hash_image: Callable[[bytes], int]) -> Exclusions:
     """Read id lists and folders of images; a benchmark's name is the file's or folder's stem.
 
     An id list (.txt) has a line each for an article (`PMC212319`), figure (`PMC212319.1/F3`) or image
     (`PMC212319_Fig3_4.jpg`, as in PMC-OA; `PMC4083729_AMHSR-4-14-g002.jpg`, as in ROCO); what else stands on a line is
-    ignored. `hash_image` gives the perceptual hash of the dedupe table, or raises UnitLost for an unreadable file.
+    ignored. `hash_image` gives the 64-bit perceptual hash, or raises UnitLost for an unreadable file.
     Raises UsageError for a path that is not there, and for a list without any PMCID.
     """
     articles: dict[int, str] = {}
     figures: dict[tuple[int, str], str] = {}
-    pictures: dict[str, str] = {}
+    pictures: list[tuple[str, int]] = []
     unreadable = 0
     for path in sorted(map(Path, paths)):
         if path.is_dir():
@@ -60,15 +61,16 @@ def load_exclusions(paths: Sequence[str | Path], hash_image: Callable[[bytes], s
             _read_list(path, articles, figures)
         else:
             raise UsageError(f"[shards] exclude: {path} is neither a file nor a folder.")
-    images = pa.table({"panel_id": pa.array(pictures, pa.string()), "phash": pa.array(pictures.values(), pa.string())})
-    return Exclusions(articles, figures, images, unreadable)
+    pictures.sort()
+    hashes = np.array([found for _, found in pictures], np.uint64)
+    return Exclusions(articles, figures, hashes, [name for name, _ in pictures], unreadable)
 
 
-def _hash_folder(folder: Path, hash_image: Callable[[bytes], str], pictures: dict[str, str]) -> int:
+def _hash_folder(folder: Path, hash_image: Callable[[bytes], int], pictures: list[tuple[str, int]]) -> int:
     unreadable = 0
     for file in sorted(p for p in folder.rglob("*") if p.suffix.lower() in _PICTURES):
         try:
-            pictures[f"{BENCHMARK}{folder.name}#{file.relative_to(folder)}"] = hash_image(file.read_bytes())
+            pictures.append((folder.name, hash_image(file.read_bytes())))
         except UnitLost:
             unreadable += 1
     return unreadable
@@ -109,9 +111,8 @@ def benchmark_of(panels: pa.Table, exclusions: Exclusions) -> pa.Array:
 def assign_splits(rows: pa.Table, *, splits: Sequence[float], previous: pa.Table | None = None) -> pa.Table:
     """Decide split and exclusion of every panel; returns the dedupe table, sorted by panel_id.
 
-    `rows`: panel_id, article, phash, group (null: no duplicates; best the panel_id of the group's centre), benchmark
-    (null, or the benchmark that lists the panel). Rows whose id begins with `benchmark:` are benchmark images: their
-    groups are left out whole, they themselves are not in the result. `splits`: shares of train, validation, test.
+    `rows`: panel_id, phash, group (null: no duplicates; best the panel_id of the group's centre), benchmark (null, or
+    the benchmark that holds the panel): its whole group is left out. `splits`: shares of train, validation, test.
     `previous`: the dedupe table published last.
 
     What is published stays, in its split. Of a group without a published panel, the centre, else the lowest PMCID, is
@@ -119,12 +120,11 @@ def assign_splits(rows: pa.Table, *, splits: Sequence[float], previous: pa.Table
     (`split-conflict`). The others are left out as `duplicate`, or as `split-conflict` when published ones are in
     several splits. Raises UsageError for shares that are negative or all zero.
     """
-    own = rows.filter(pc.invert(pc.starts_with(rows["panel_id"], BENCHMARK)))
-    own = own.take(_order(own))
+    own = rows.select(["panel_id", "phash", "group", "benchmark"]).take(_order(rows["panel_id"]))
     member, before, kept_before = _previous(own, previous)
-    by_article = _article_splits(own["article"], splits, before, kept_before)
-    benchmark = _spread_benchmarks(own, rows, member)
-    free = np.array([name is None for name in benchmark], bool)
+    by_article = _article_splits(own["panel_id"], splits, before, kept_before)
+    names, benchmark = _spread_benchmarks(own["benchmark"], member)
+    free = benchmark < 0
     published = kept_before & free
     first, conflicting = _first_split(member, before, published)
     fits = (first < 0) | ((by_article == first) & ~conflicting)
@@ -133,13 +133,19 @@ def assign_splits(rows: pa.Table, *, splits: Sequence[float], previous: pa.Table
     chosen[member[kept][::-1]] = np.where(published, before, by_article)[kept][::-1]
     split = np.where(published, before, np.where(chosen[member] >= 0, chosen[member], first))
     split = np.where(split < 0, by_article, split)
-    has_kept = chosen[member] >= 0
-    plain = np.where(kept, "", np.where(has_kept & ~conflicting, "duplicate", "split-conflict")).tolist()
-    excluded = [BENCHMARK + name if name else reason or None for name, reason in zip(benchmark, plain, strict=True)]
-    table = own.select(["panel_id", "phash", "group"]).append_column(
-        "split", pa.array([SPLITS[code] for code in split], pa.string())
-    )
-    return table.append_column("excluded_by", pa.array(excluded, pa.string())).cast(schema.DEDUPE).sort_by("panel_id")
+    plain = np.where((chosen[member] >= 0) & ~conflicting, len(names), len(names) + 1)
+    code = np.where(free, np.where(kept, -1, plain), benchmark)
+    excluded = [*(BENCHMARK + name for name in names), "duplicate", "split-conflict"]
+    table = pa.table({
+        **{name: own[name] for name in ("panel_id", "phash", "group")},
+        "split": _named(split, SPLITS), "excluded_by": _named(code, excluded),
+    })
+    return table.cast(schema.DEDUPE).sort_by("panel_id")
+
+
+def _named(codes: np.ndarray, names: Sequence[str]) -> pa.Array:
+    """The name of each code; null where it is negative."""
+    return pa.array(names, pa.string()).take(pa.array(codes, pa.int32(), mask=codes < 0))
 
 
 def reason_of(excluded_by: str) -> tuple[str, str]:
@@ -148,14 +154,11 @@ def reason_of(excluded_by: str) -> tuple[str, str]:
     return ("benchmark", name) if name != excluded_by else (excluded_by, "")
 
 
-def _order(own: pa.Table) -> pa.Array:
+def _order(panels: pa.ChunkedArray) -> pa.Array:
     """Order of precedence: PMCID, version, panel id."""
-    parts = pc.extract_regex(own["article"], r"^PMC(?P<pmcid>\d+)\.(?P<version>\d+)$")
-    keys = pa.table({
-        "pmcid": pc.struct_field(parts, "pmcid").cast(pa.int64()),
-        "version": pc.struct_field(parts, "version").cast(pa.int64()),
-        "panel_id": own["panel_id"],
-    })
+    parts = pc.extract_regex(panels, r"^PMC(?P<pmcid>\d+)\.(?P<version>\d+)/")
+    numbers = {name: pc.struct_field(parts, name).cast(pa.int64()) for name in ("pmcid", "version")}
+    keys = pa.table({**numbers, "panel_id": panels})
     return pc.sort_indices(keys, [(name, "ascending") for name in keys.column_names])
 
 
@@ -174,11 +177,12 @@ def _previous(own: pa.Table, previous: pa.Table | None) -> tuple[_Ints, _Ints, n
     return member.astype(np.int64), before, kept
 
 
-def _article_splits(articles: pa.ChunkedArray, splits: Sequence[float], before: _Ints, kept: np.ndarray) -> _Ints:
-    """Split code of each row's article: where it is published already, else by hash."""
+def _article_splits(panels: pa.ChunkedArray, splits: Sequence[float], before: _Ints, kept: np.ndarray) -> _Ints:
+    """Split code of each panel's article: where it is published already, else by hash."""
     if len(splits) != len(SPLITS) or min(splits) < 0 or sum(splits) <= 0:
         raise UsageError(f"[shards] splits must be three shares such as [0.8, 0.1, 0.1], not {list(splits)}.")
     bounds = np.cumsum(splits)[:-1] / sum(splits)
+    articles = pc.struct_field(pc.extract_regex(panels, "^(?P<article>[^/]+)"), "article")
     encoded = articles.combine_chunks().dictionary_encode()
     code = encoded.indices.to_numpy()
     hashed = [ids.unit_interval(article, "split") for article in encoded.dictionary.to_pylist()]
@@ -188,19 +192,13 @@ def _article_splits(articles: pa.ChunkedArray, splits: Sequence[float], before: 
     return rows
 
 
-def _spread_benchmarks(own: pa.Table, rows: pa.Table, member: _Ints) -> list[str | None]:
-    """The benchmark of each row, its own or that of another member of its group."""
-    images = rows.filter(pc.starts_with(rows["panel_id"], BENCHMARK)).sort_by([("panel_id", "descending")])
-    by_group: dict[str, str] = {}
-    for panel, group in zip(images["panel_id"].to_pylist(), images["group"].to_pylist(), strict=True):
-        by_group[group or panel] = panel.removeprefix(BENCHMARK).split("#", 1)[0]
-    groups, names = own["group"].to_pylist(), own["benchmark"].to_pylist()
-    tainted: dict[int, str] = {}
-    for number, group, name in zip(member.tolist(), groups, names, strict=True):
-        found = [n for n in (name, by_group.get(group) if group else None, tainted.get(number)) if n]
-        if found:
-            tainted[number] = min(found)
-    return [tainted.get(number) for number in member.tolist()]
+def _spread_benchmarks(benchmark: pa.ChunkedArray, member: _Ints) -> tuple[list[str], _Ints]:
+    """Names of benchmarks, and for each row the number of the first that holds a member of its group, or -1."""
+    names = sorted(pc.unique(benchmark.drop_null()).to_pylist())
+    found = pc.fill_null(pc.index_in(benchmark, pa.array(names, pa.string())), len(names)).to_numpy()
+    first = np.full(member.max(initial=-1) + 1, len(names))
+    np.minimum.at(first, member, found)
+    return names, np.where(first < len(names), first, -1)[member]
 
 
 def _first_split(member: _Ints, before: _Ints, published: np.ndarray) -> tuple[_Ints, np.ndarray]:

@@ -56,6 +56,13 @@ def read_file(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
         return file.read(columns=None if columns is None else list(columns))
 
 
+def read_parts(path: Path) -> Iterator[pa.Table]:
+    """A whole file, a row group at a time. Raises RunFailed for a damaged file."""
+    with reading(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
+        for group in range(file.num_row_groups):
+            yield file.read_row_group(group)
+
+
 def read_columns(paths: Sequence[Path], columns: Sequence[str], schema: pa.Schema) -> pa.Table:
     """The columns of several files as one table, in the order of the files."""
     wanted = pa.schema([schema.field(name) for name in columns])

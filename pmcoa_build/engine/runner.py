@@ -22,7 +22,7 @@ from pmcoa_build.engine.care import outputs
 from pmcoa_build.engine.executors import Site, needs_resource, run_jobs
 from pmcoa_build.engine.plan import Due, Plan, World, fingerprint, plan_all, used_blocks
 from pmcoa_build.engine.progress import Style, open_progress
-from pmcoa_build.engine.read import read_columns, read_file
+from pmcoa_build.engine.read import read_columns, read_file, read_parts
 from pmcoa_build.engine.stage import Row, Stage, Step, Task, TaskContext, TaskOutput
 from pmcoa_build.engine.state import State
 from pmcoa_build.engine.work import FREED, Job, Source, stamp
@@ -298,14 +298,17 @@ def _run_task(run: Run, task: Task, world: World, due: Due) -> None:
 
 def _task_receipt(state: State, task: Task, due: Due, output: TaskOutput) -> Row:
     columns = {"facts": files.combined({"facts": files.canonical(output.facts).hex()})}
+    table = files.describe(output.table, state.out) if output.table is not None else None
     if output.table is not None and task.schema is not None and not task.defines_blocks:
         content = files.ContentHash(task.schema, task.key)
-        content.add(read_file(output.table))
+        for part in read_parts(output.table):
+            content.add(part)
         columns |= content.columns()
+        table = {**(table or {}), "rows": content.rows}
     return {
         "block": due.block, "inputs": due.inputs, "facts": output.facts, "counts": output.counts or {},
         "files": [files.describe(path, state.out) for path in output.files],
-        "table": files.describe(output.table, state.out) if output.table is not None else None,
+        "table": table,
         "columns": columns, "content": files.combined(columns), "computed": 1,
     }
 

@@ -56,9 +56,8 @@ def build_tables(articles: int = 12) -> Tables:
 def candidates(panels: pa.Table) -> pa.Table:
     """The input of assign_splits, without duplicates or benchmarks."""
     nothing = pa.nulls(len(panels), pa.string())
-    articles = pc.replace_substring_regex(panels["panel_id"], "/.*", "")
-    names = ["panel_id", "article", "phash", "group", "benchmark"]
-    return pa.table([panels["panel_id"], articles, pa.array(["00"] * len(panels)), nothing, nothing], names=names)
+    names = ["panel_id", "phash", "group", "benchmark"]
+    return pa.table([panels["panel_id"], pa.array(["00"] * len(panels)), nothing, nothing], names=names)
 
 
 def _article(article: str, number: int) -> Row:

@@ -12,7 +12,7 @@ from pmcoa_build.engine.state import State
 from pmcoa_build.sample import truth, write_sample
 from tests.end_to_end.conftest import ROOT, TO_DATASET, Cli
 
-TABLES = ("articles", "figures", "screen", "media", "panels", "align", "dedupe", "shards")
+TABLES = ("articles", "figures", "screen", "media", "panels", "align", "hashes", "dedupe", "shards")
 KEYS = {"run.max_dead_fraction": 1, "select.languages": "[]"}
 
 

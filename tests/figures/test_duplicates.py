@@ -1,46 +1,15 @@
-"""Perceptual hashes, all near pairs, and groups that don't chain."""
+"""Perceptual hashes, thumbnails, and groups that don't chain."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from pmcoa_build.figures.duplicates import groups, near_pairs, phash, thumbnail, thumbnails_match
-
-
-def brute_force(hashes: np.ndarray, limit: int) -> list[tuple[int, int]]:
-    return [(i, j) for i in range(len(hashes)) for j in range(i + 1, len(hashes))
-            if int(hashes[i] ^ hashes[j]).bit_count() <= limit]
-
-
-@st.composite
-def clustered(draw: st.DrawFn) -> np.ndarray:
-    """Hashes around a few centres, so that there are pairs at every distance, and equal ones."""
-    centres = draw(st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=4))
-    flips = st.lists(st.integers(0, 63), max_size=7)
-    rows = draw(st.lists(st.tuples(st.sampled_from(centres), flips), max_size=40))
-    return np.array([centre ^ sum({1 << bit for bit in bits}) for centre, bits in rows], dtype=np.uint64)
-
-
-@settings(max_examples=150, deadline=None)
-@given(clustered(), st.integers(0, 8))
-def test_near_pairs_equal_brute_force(hashes: np.ndarray, limit: int) -> None:
-    assert [tuple(pair) for pair in near_pairs(hashes, limit).tolist()] == brute_force(hashes, limit)
-
-
-def test_near_pairs_of_a_dense_cluster() -> None:
-    rng = np.random.default_rng(5)
-    base = np.full(600, 0x0123456789ABCDEF, np.uint64)
-    for _ in range(3):
-        base ^= np.uint64(1) << rng.integers(0, 64, 600).astype(np.uint64)
-    assert [tuple(pair) for pair in near_pairs(base).tolist()] == brute_force(base, 4)
-
-
-def test_near_pairs_of_nothing() -> None:
-    assert near_pairs(np.empty(0, np.uint64)).shape == (0, 2)
+from pmcoa_build.figures.duplicates import THUMBNAIL, held, phash, stars, thumbnail, thumbnails_match
+from pmcoa_build.figures.neighbours import find_neighbours
 
 
 def scene(seed: int, size: tuple[int, int] = (300, 220)) -> Image.Image:
@@ -62,14 +31,16 @@ def test_flat_images_hash_alike(level: int) -> None:
     assert phash(np.full((50, 70, 3), level, np.uint8)) == phash(np.full((9, 9, 3), level, np.uint8))
 
 
+def values(image: Image.Image) -> np.ndarray:
+    return np.frombuffer(thumbnail(np.asarray(image)), np.uint8)
+
+
 def test_thumbnails() -> None:
-    one, other = thumbnail(np.asarray(scene(1))), thumbnail(np.asarray(scene(2)))
-    assert len(one) == 32 * 32 * 3
-    assert thumbnails_match(one, one)
-    smaller = scene(1).resize((150, 110))
-    assert thumbnails_match(one, thumbnail(np.asarray(smaller)))
-    assert not thumbnails_match(one, other)
-    assert not thumbnails_match(one, one[:-1])
+    one = values(scene(1))
+    assert len(one) == THUMBNAIL
+    others = np.stack([one, values(scene(1).resize((150, 110))), values(scene(2))])
+    assert thumbnails_match(one, others).tolist() == [True, True, False]
+    assert thumbnails_match(one, others[:0]).tolist() == []
 
 
 def test_the_same_scan_with_another_lesion_is_no_duplicate() -> None:
@@ -77,30 +48,53 @@ def test_the_same_scan_with_another_lesion_is_no_duplicate() -> None:
     scan[40:216, 40:216] = 160
     lesion = scan.copy()
     lesion[120:150, 60:90] = 230
-    assert not thumbnails_match(thumbnail(scan), thumbnail(lesion))
+    assert not thumbnails_match(values(Image.fromarray(scan)), values(Image.fromarray(lesion))[None])[0]
+
+
+@given(st.lists(st.integers(0, 30), min_size=30, max_size=33), st.randoms(use_true_random=False))
+def test_a_thumbnail_matches_where_all_but_1_percent_are_close(steps: list[int], random) -> None:
+    other = np.zeros(THUMBNAIL, np.uint8)
+    other[random.sample(range(THUMBNAIL), len(steps))] = steps
+    assert thumbnails_match(np.zeros(THUMBNAIL, np.uint8), other[None])[0] == (sum(s > 12 for s in steps) <= 30)
+
+
+def grouped(hashes: list[int], count: int | None = None, confirm=None) -> list[int]:
+    near = find_neighbours(np.array(hashes, np.uint64))
+    return stars(near, len(hashes) if count is None else count, confirm).tolist()
 
 
 def test_groups_are_stars_not_chains() -> None:
-    chain = np.array([(0, 1), (1, 2), (2, 3)])
-    assert groups(["a", "b", "c", "d"], chain) == {"a": ["a", "b"], "c": ["c", "d"]}
+    assert grouped([0, 0b1111, 0b11111111, 0b111111111111]) == [0, 0, 2, 2]
 
 
-def test_the_smallest_id_is_the_centre() -> None:
-    assert groups(["z", "m", "b"], np.array([(0, 1), (0, 2), (1, 2)])) == {"b": ["b", "m", "z"]}
+def test_equal_hashes_are_a_group_and_the_first_is_its_centre() -> None:
+    assert grouped([7, 2**40 + 56, 7, 7, 2**63 + 2**20]) == [0, -1, 0, 0, -1]
 
 
-@given(st.lists(st.tuples(st.integers(0, 14), st.integers(0, 14)).filter(lambda p: p[0] != p[1]), max_size=40),
-       st.randoms(use_true_random=False))
-def test_groups_hold_only_confirmed_pairs(pairs: list, random) -> None:
-    ids = [f"id{n:02}" for n in range(15)]
-    random.shuffle(ids)
-    found = groups(ids, np.array(pairs).reshape(-1, 2))
-    linked = {frozenset((ids[a], ids[b])) for a, b in pairs}
-    members = [member for group in found.values() for member in group]
-    assert len(members) == len(set(members))
-    for centre, group in found.items():
-        assert group[0] == centre == min(group)
-        assert all(frozenset((centre, member)) in linked for member in group[1:])
-    shuffled = pairs.copy()
-    random.shuffle(shuffled)
-    assert groups(ids, np.array([(b, a) for a, b in shuffled]).reshape(-1, 2)) == found
+def test_only_what_is_confirmed_is_a_member() -> None:
+    assert grouped([0, 0, 1, 1], confirm=lambda place, others: others % 2 == place % 2) == [0, 1, 0, 1]
+
+
+def test_hashes_beyond_the_count_are_in_no_group_but_are_held() -> None:
+    hashes = [0, 0b1111, 2**50, 2**60, 0b11, 0b11, 2**60 + 1]
+    assert grouped(hashes, 4) == [0, 0, 0, 0]
+    far = [0, 2**20 - 1, 0b11, 0b11, 2**20 - 2]
+    assert grouped(far, 2) == [-1, -1]
+    assert held(find_neighbours(np.array(far, np.uint64)), 2).tolist() == [0, 2]
+
+
+@given(st.lists(st.sampled_from([0, 1, 3, 15, 31, 127, 255, 2**40 - 1]), max_size=30), st.integers(0, 2**16))
+def test_groups_are_those_of_the_plain_rule(hashes: list[int], salt: int) -> None:
+    """The first that is free takes its free, confirmed neighbours."""
+    same = lambda a, b: hash((salt, min(a, b), max(a, b))) % 4 > 0  # noqa: E731
+    expected = [-1] * len(hashes)
+    free = [True] * len(hashes)
+    for a in range(len(hashes)):
+        if free[a]:
+            free[a] = False
+            near = [b for b in range(len(hashes)) if (hashes[a] ^ hashes[b]).bit_count() <= 4]
+            taken = [b for b in near if free[b] and same(a, b)]
+            for b in [a, *taken] if taken else []:
+                free[b], expected[b] = False, a
+    confirm = lambda place, others: np.array([same(place, int(b)) for b in others])  # noqa: E731
+    assert grouped(hashes, confirm=confirm) == expected
