@@ -6,8 +6,10 @@ was first published). Of each group one panel stays. All decisions depend on the
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,7 +50,7 @@ def load_exclusions(paths: Sequence[str | Path], hash_image: Callable[[bytes], i
     An id list (.txt) has a line each for an article (`PMC212319`), figure (`PMC212319.1/F3`) or image
     (`PMC212319_Fig3_4.jpg`, as in PMC-OA; `PMC4083729_AMHSR-4-14-g002.jpg`, as in ROCO); what else stands on a line is
     ignored. `hash_image` gives the 64-bit perceptual hash, or raises UnitLost for an unreadable file.
-    Raises UsageError for a path that is not there, and for a list without any PMCID.
+    Raises UsageError for a path that is not there, a list without any PMCID, and a folder without any picture.
     """
     articles: dict[int, str] = {}
     figures: dict[tuple[int, str], str] = {}
@@ -67,13 +69,19 @@ def load_exclusions(paths: Sequence[str | Path], hash_image: Callable[[bytes], i
 
 
 def _hash_folder(folder: Path, hash_image: Callable[[bytes], int], pictures: list[tuple[str, int]]) -> int:
-    unreadable = 0
-    for file in sorted(p for p in folder.rglob("*") if p.suffix.lower() in _PICTURES):
+    def hashed(file: Path) -> int | None:
         try:
-            pictures.append((folder.name, hash_image(file.read_bytes())))
+            return hash_image(file.read_bytes())
         except UnitLost:
-            unreadable += 1
-    return unreadable
+            return None
+
+    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in _PICTURES)
+    if not files:
+        raise UsageError(f"[shards] exclude: there is no picture in the folder {folder}.")
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = [value for value in pool.map(hashed, files) if value is not None]
+    pictures += [(folder.name, value) for value in found]
+    return len(files) - len(found)
 
 
 def _read_list(path: Path, articles: dict[int, str], figures: dict[tuple[int, str], str]) -> None:

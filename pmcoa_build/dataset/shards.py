@@ -1,9 +1,10 @@
 """Parquet files of published rows, laid out so that the Hub, a reader of one split and an update all touch little.
 
 Row groups end between articles where a hash of the article says so, so that an insertion or a retraction moves the
-boundaries nearby and no others: the same row groups come out elsewhere, byte for byte. That gives what Parquet's own
-content-defined chunking (pages cut by a rolling hash over all bytes) gives, at a fraction of its time, because image
-bytes are stored as they are and text pages are no larger than a row group. bench/shards.py measures both.
+boundaries nearby and no others: the same row groups come out elsewhere, byte for byte. A hub that keeps chunks of a
+file (Xet) has to be sent no more than with Parquet's own content-defined chunking (pages cut by a rolling hash over all
+bytes), which takes twice the time: image bytes are stored as they are, and text pages are no larger than a row group.
+bench/shards.py measures both.
 """
 
 from __future__ import annotations
@@ -31,22 +32,24 @@ _ONE_IN = 4
 
 
 def shard_writer(path: Path | str | Any, rows: pa.Schema = schema.SHARDS) -> pq.ParquetWriter:
-    """A Parquet writer for published rows: zstd text, raw images, page checksums and index, features for the Hub.
+    """A Parquet writer for published rows: zstd text, raw images, page checksums and index, features for the Hub."""
+    described = {"huggingface": json.dumps({"info": {"features": features(rows)}})}
+    return pq.ParquetWriter(path, rows.with_metadata(described), **writer_options(rows))
+
+
+def writer_options(rows: pa.Schema) -> dict[str, Any]:
+    """How pyarrow writes published rows.
 
     Columns that a dictionary makes small are not compressed as well, which saves a sixth of the time.
     """
     leaves = _leaves(rows)
-    repeated = [name for name in leaves if name not in _UNIQUE]
-    described = {"huggingface": json.dumps({"info": {"features": features(rows)}})}
-    return pq.ParquetWriter(
-        path,
-        rows.with_metadata(described),
-        compression={name: "zstd" if name in _TEXTS else "none" for name in leaves},
-        use_dictionary=repeated,
-        write_statistics=[name for name in leaves if name != "image.bytes"],
-        write_page_checksum=True,
-        write_page_index=True,
-    )
+    return {
+        "compression": {name: "zstd" if name in _TEXTS else "none" for name in leaves},
+        "use_dictionary": [name for name in leaves if name not in _UNIQUE],
+        "write_statistics": [name for name in leaves if name != "image.bytes"],
+        "write_page_checksum": True,
+        "write_page_index": True,
+    }
 
 
 def row_groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:

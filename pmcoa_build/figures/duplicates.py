@@ -35,7 +35,7 @@ def _small_grey(rgb: np.ndarray, side: int) -> np.ndarray:
     from PIL import Image
 
     grey = Image.fromarray(np.ascontiguousarray(rgb)).convert("L")
-    return np.asarray(grey.resize((side, side), Image.Resampling.BOX, reducing_gap=None))
+    return np.asarray(grey.resize((side, side), Image.Resampling.BILINEAR))
 
 
 def phash(rgb: np.ndarray) -> int:
@@ -55,7 +55,7 @@ def thumbnail(rgb: np.ndarray) -> bytes:
     from PIL import Image
 
     image = Image.fromarray(np.ascontiguousarray(rgb))
-    return image.resize((_SIDE, _SIDE), Image.Resampling.BOX).tobytes()
+    return image.resize((_SIDE, _SIDE), Image.Resampling.BILINEAR).tobytes()
 
 
 def thumbnails_match(one: np.ndarray, others: np.ndarray) -> np.ndarray:

@@ -195,6 +195,8 @@ def test_unusable_benchmarks_are_usage_errors(tmp_path: Path) -> None:
     (tmp_path / "empty.txt").write_text("nothing here\n")
     with pytest.raises(UsageError, match="no PMCID"):
         load_exclusions([tmp_path / "empty.txt"], lambda _: 0)
+    with pytest.raises(UsageError, match="no picture"):
+        load_exclusions([tmp_path], lambda _: 0)
 
 
 def test_exclusions_have_reasons() -> None:
