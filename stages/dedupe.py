@@ -18,8 +18,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pmcoa_build import schema
+from pmcoa_build.atomic import atomic
 from pmcoa_build.dataset.groups import Exclusions, assign_splits, benchmark_of, load_exclusions
-from pmcoa_build.engine.files import atomic
 from pmcoa_build.engine.read import read_columns, read_file
 from pmcoa_build.engine.stage import Input, Row, Task, TaskContext, TaskOutput
 from pmcoa_build.figures.decode import decode_image
@@ -37,7 +37,7 @@ def run(context: TaskContext) -> TaskOutput:
     rows = read_columns(paths, ("panel_id", "figure_id", "phash"), schema.HASHES)
     exclusions = load_exclusions(context.spec.shards.exclude, lambda data: phash(decode_image(data).rgb))
     decided = assign_splits(
-        _candidates(rows, exclusions, paths, context.out), splits=context.spec.shards.splits,
+        candidates(rows, exclusions, paths, context.out), splits=context.spec.shards.splits,
         previous=_decided_last(context),
     )
     path = context.out / "dedupe" / f"all-{context.fingerprint[:12]}.parquet"
@@ -46,7 +46,7 @@ def run(context: TaskContext) -> TaskOutput:
     return TaskOutput([], _facts(decided, exclusions), table=path, counts=_counts(len(decided)))
 
 
-def _candidates(rows: pa.Table, exclusions: Exclusions, paths: Sequence[Path], folder: Path) -> pa.Table:
+def candidates(rows: pa.Table, exclusions: Exclusions, paths: Sequence[Path], folder: Path) -> pa.Table:
     """The input of assign_splits, sorted by panel_id. `rows`: panel_id, figure_id, phash in the order of `paths`."""
     order = pc.sort_indices(rows["panel_id"])
     rows = rows.take(order)

@@ -1,4 +1,4 @@
-"""Stage 12, evaluate: what the trained model can do, on pairs of the test split that it never saw."""
+"""Stage 13, evaluate: what the trained model can do, on pairs of the test split that it never saw."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stage 10, publish: put up `<out>/dataset`, complete and in one atomic switch.
+"""Stage 11, publish: put up `<out>/dataset`, complete and in one atomic switch.
 
 Data files (hard links to the shards), card, licences, attribution, what was removed since the last time, Croissant,
 gallery.

@@ -1,4 +1,4 @@
-"""Stage 9, shards: the rows that are published, as Parquet files, one a split and hash bucket.
+"""Stage 10, shards: the rows that are published, as Parquet files, one a split and hash bucket.
 
 A bucket is fixed by the article's id, so that an update or a retraction rewrites few files.
 """

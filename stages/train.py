@@ -1,4 +1,4 @@
-"""Stage 11, train: PMC-CLIP on the published dataset.
+"""Stage 12, train: PMC-CLIP on the published dataset.
 
 A training is pinned to the dataset that it began with and finishes on it, also after a kill and a newer publication.
 """
