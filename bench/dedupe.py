@@ -89,7 +89,7 @@ def main() -> None:
     parser.add_argument("--hashes", type=int, default=5_000_000)
     count = parser.parse_args().hashes
     result: dict[str, Any] = {"bench": "dedupe", "hashes": count}
-    for how in ("uniform", "dense"):
+    for how in ("uniform", "dense", "skewed"):
         with multiprocessing.get_context("spawn").Pool(1) as pool:
             result[how] = pool.apply(measure, (count, how))
     print(json.dumps(result))
