@@ -19,7 +19,7 @@ subfigures: setup ## panels found and cropped, subcaptions aligned
 	@$(RUN) panels align $(SPEC) $(ARGS)
 
 shards: setup ## duplicates, splits, Parquet, the published dataset
-	@$(RUN) hashes dedupe shards publish $(SPEC) $(ARGS)
+	@$(RUN) dedupe shards publish $(SPEC) $(ARGS)
 
 train: setup ## PMC-CLIP on the dataset, then its scores
 	@$(RUN) train evaluate $(SPEC) $(ARGS)

@@ -16,7 +16,7 @@ from pmcoa_build.engine.stage import Stage
 from pmcoa_build.errors import RunFailed, UsageError
 from stages import report as reports
 from stages.estimate import estimate_text, outcome_text, save_forecast
-from stages.pipeline import NAMES, pipeline
+from stages.pipeline import BEFORE, NAMES, pipeline
 
 Add = Callable[[argparse.ArgumentParser], None]
 
@@ -48,7 +48,7 @@ def run(names: Sequence[str], options: argparse.Namespace) -> int:
         states.create(state)
     chosen = Options(options.on, frozenset(options.only), options.limit, options.update, options.dry_run,
                      options.progress)
-    steps = pipeline()
+    steps, names = pipeline(), [*names, *(BEFORE[name] for name in names if name in BEFORE)]
     lock = contextlib.nullcontext() if options.dry_run else states.locked(state)
     with lock, Stop().installed() as stop:
         working = Run(steps, spec, state, chosen, stop)

@@ -11,6 +11,9 @@ NAMES = (
     "train", "evaluate",
 )
 
+BEFORE = {"dedupe": "hashes"}
+"""Stages that run whenever the one after them is asked for: two halves of one step."""
+
 
 def pipeline() -> list[Step]:
     """All steps, in the order in which they run."""

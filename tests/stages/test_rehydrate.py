@@ -25,7 +25,7 @@ FILE = "train-00000-of-00001.parquet"
 def table(small: SmallBuild, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The exported table of a build with panels and whole figures."""
     small.spec.write_text(small.spec.read_text() + 'level = "both"\n')
-    assert small.run("snapshot", "articles", "figures", "screen", "media", "panels", "align", "hashes", "dedupe",
+    assert small.run("snapshot", "articles", "figures", "screen", "media", "panels", "align", "dedupe",
                      "shards", "publish") == 0
     assert small.command("export", "table", "--out", str(small.root / "table")) == 0
     return small.root / "table"
