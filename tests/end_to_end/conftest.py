@@ -43,4 +43,4 @@ def cli() -> Cli:
 
 
 CRAWL = ("snapshot", "articles", "figures", "screen", "media")
-TO_DATASET = (*CRAWL, "panels", "align", "dedupe", "shards", "publish")
+TO_DATASET = (*CRAWL, "panels", "align", "hashes", "dedupe", "shards", "publish")
