@@ -23,12 +23,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from _figures import Figure, options, read_queue
 
 from pmcoa_build.captions.split import split_caption
 from pmcoa_build.engine.compute import in_order
 from pmcoa_build.engine.isolated import Limits, several_isolated
-from pmcoa_build.engine.stage import Unit
 from pmcoa_build.figures import gutters, ink
 from pmcoa_build.figures.answers import separate
 from pmcoa_build.figures.boxes import Box, nms
@@ -90,16 +90,21 @@ def run(figures: list[Figure], detector: Detector) -> tuple[dict[str, list[Figur
 def figures_per_s(figures: list[Figure], weights: str, processes: int) -> float:
     """Speed of the stage in so many processes, once they have loaded their models."""
     spec = Spec(Path(), panels=PanelsKeys(weights=weights))
-    facts = {name: getattr(spec.panels, name) for name in ("min_side", "kinds", "max_side", "quality")}
-    units = [Unit(figure["id"], {**facts, "figure_id": "", "labels": list(split_caption(figure["caption"]).labels)})
-             for figure in figures]
+    ids = [figure["id"] for figure in figures]
+    tables = {
+        "figures": pa.table({"figure_id": ids, "caption": [figure["caption"] for figure in figures]}),
+        "media": pa.table({"image_id": ids, "figure_id": ids, "md5": ids}),
+    }
+    units = PANELS.units(tables, spec, "")
     contents = [{"media": {"image": {"bytes": figure["data"]}}} for figure in figures]
     with several_isolated(PANELS, spec, Limits(math.inf, math.inf), processes) as compute:
         for _ in range(processes):
             compute(units[0], contents[0])
         start = time.perf_counter()
         done = list(in_order(lambda pair: compute(*pair), zip(units, contents, strict=True), processes))
-        return round(len(done) / (time.perf_counter() - start), 2)
+        seconds = time.perf_counter() - start
+    assert not any(result.lost for result in done), "a figure was lost"
+    return round(len(done) / seconds, 2)
 
 
 def scorer(shared: Path) -> Any:
