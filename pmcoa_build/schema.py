@@ -99,6 +99,7 @@ PANELS = _schema(
     ("kind_score", pa.float32()),
     ("width", pa.int32()),
     ("height", pa.int32()),
+    ("image_phash", pa.string()),
     ("image", IMAGE),
     optional="printed_label label_score",
 )
@@ -117,9 +118,10 @@ HASHES = _schema(
     ("panel_id", pa.string()),
     ("figure_id", pa.string()),
     ("phash", pa.string()),
+    ("image_phash", pa.string()),
     ("thumbnail", pa.binary()),
 )
-"""`phash`: 16 hex digits; `thumbnail`: 32 x 32 RGB values."""
+"""`phash`: 16 hex digits; `image_phash`: that of the whole image; `thumbnail`: 32 x 32 RGB values."""
 
 DEDUPE = _schema(
     ("panel_id", pa.string()),

@@ -34,7 +34,7 @@ def run(context: TaskContext) -> TaskOutput:
     """Groups, splits and exclusions of all panels."""
     paths = [context.out / context.upstream["hashes"][block]["output"]["path"]
              for block in sorted(context.upstream["hashes"])]
-    rows = read_columns(paths, ("panel_id", "figure_id", "phash"), schema.HASHES)
+    rows = read_columns(paths, ("panel_id", "figure_id", "phash", "image_phash"), schema.HASHES)
     exclusions = load_exclusions(context.spec.shards.exclude, lambda data: phash(decode_image(data).rgb))
     decided = assign_splits(
         candidates(rows, exclusions, paths, context.out), splits=context.spec.shards.splits,
@@ -47,7 +47,7 @@ def run(context: TaskContext) -> TaskOutput:
 
 
 def candidates(rows: pa.Table, exclusions: Exclusions, paths: Sequence[Path], folder: Path) -> pa.Table:
-    """The input of assign_splits, sorted by panel_id. `rows`: panel_id, figure_id, phash in the order of `paths`."""
+    """The input of assign_splits, sorted by panel_id. `rows`: those of `hashes`, without thumbnails, in the order of `paths`."""
     order = pc.sort_indices(rows["panel_id"])
     rows = rows.take(order)
     panels = len(rows)
@@ -55,12 +55,23 @@ def candidates(rows: pa.Table, exclusions: Exclusions, paths: Sequence[Path], fo
     wanted = near.places.items[near.places.items < panels]
     with _thumbnails(paths, order.to_numpy(), wanted, folder) as confirm:
         centres = stars(near, panels, confirm)
-    ids, copies = rows["panel_id"].combine_chunks(), held(near, panels)
-    names = pa.array(exclusions.names, pa.string()).take(pa.array(copies, mask=copies < 0))
+    ids, copies = rows["panel_id"].combine_chunks(), _named(held(near, panels), exclusions)
     return pa.table({
         "panel_id": ids, "phash": rows["phash"], "group": ids.take(pa.array(centres, mask=centres < 0)),
-        "benchmark": pc.coalesce(benchmark_of(rows, exclusions), names),
+        "benchmark": pc.coalesce(benchmark_of(rows, exclusions), copies, _copied(rows["image_phash"], exclusions)),
     })
+
+
+def _copied(images: pa.ChunkedArray, exclusions: Exclusions) -> pa.Array:
+    """For the hash of each whole image the benchmark that holds a near one, or null: benchmarks show whole figures."""
+    hashes, places = np.unique(to_numbers(images), return_inverse=True)
+    near = find_neighbours(np.concatenate([hashes, exclusions.hashes]))
+    return _named(held(near, len(hashes))[places], exclusions)
+
+
+def _named(copies: np.ndarray, exclusions: Exclusions) -> pa.Array:
+    """Names of benchmarks for places among the hashes of their images; null for -1."""
+    return pa.array(exclusions.names, pa.string()).take(pa.array(copies, mask=copies < 0))
 
 
 def to_numbers(hashes: pa.ChunkedArray) -> np.ndarray:

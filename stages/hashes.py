@@ -11,13 +11,15 @@ from pmcoa_build.figures.decode import decode_image
 from pmcoa_build.figures.duplicates import phash, thumbnail
 from pmcoa_build.spec import Spec
 
+_PANELS = ("panel_id", "image_id", "figure_id", "image_phash")
+
 
 def units(tables: Tables, spec: Spec, block: str) -> list[Unit]:
     """One unit a panel, in the order of the panels; its pixels follow from the image, the box and how it is stored."""
     md5s = dict(zip(tables["media"]["image_id"].to_pylist(), tables["media"]["md5"].to_pylist(), strict=True))
-    rows = tables["panels"].select(["panel_id", "image_id", "figure_id"]).to_pylist()
+    rows = tables["panels"].select(list(_PANELS)).to_pylist()
     return [
-        Unit(row["panel_id"], {"md5": md5s[row["image_id"]], "figure": row["figure_id"]},
+        Unit(row["panel_id"], {"md5": md5s[row["image_id"]], "figure": row["figure_id"], "image": row["image_phash"]},
              content={"panels": row["panel_id"]})
         for row in rows
     ]
@@ -28,7 +30,7 @@ def process(unit: Unit, content: Mapping[str, Row], resource: Any) -> Result:
     rgb = decode_image(content["panels"]["image"]["bytes"]).rgb
     return Result([{
         "panel_id": unit.id, "figure_id": unit.facts["figure"], "phash": f"{phash(rgb):016x}",
-        "thumbnail": thumbnail(rgb),
+        "image_phash": unit.facts["image"], "thumbnail": thumbnail(rgb),
     }])
 
 
@@ -39,7 +41,7 @@ STEP = Stage(
     schema=schema.HASHES,
     key="panel_id",
     inputs=(
-        Input("panels", ("panel_id", "image_id", "figure_id"), content=("image",)),
+        Input("panels", _PANELS, content=("image",)),
         Input("media", ("image_id", "md5")),
     ),
     spec_keys=("panels.quality", "panels.max_side"),

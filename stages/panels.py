@@ -22,6 +22,7 @@ from pmcoa_build.errors import UnitLost
 from pmcoa_build.figures.crops import encode_crop
 from pmcoa_build.figures.decode import decode_image
 from pmcoa_build.figures.detector import Detector, Panel, fingerprint
+from pmcoa_build.figures.duplicates import phash
 from pmcoa_build.spec import Spec
 
 
@@ -61,7 +62,7 @@ def process(unit: Unit, content: Mapping[str, Row], detector: Detector) -> Resul
     if "moves" in unit.facts:
         found = _moved(found, unit.facts, rgb, detector)
     rows: list[Row] = []
-    dropped = Counter[str]()
+    dropped, whole = Counter[str](), f"{phash(rgb):016x}"
     for panel in found:
         reason = _unwanted(panel, unit.facts)
         if reason:
@@ -75,7 +76,7 @@ def process(unit: Unit, content: Mapping[str, Row], detector: Detector) -> Resul
             "index": len(rows), "bbox": list(panel.box), "score": panel.score,
             "detector": f"{detector.name}/{panel.source}",
             "printed_label": panel.label, "label_score": panel.label_score, "kind": panel.kind,
-            "kind_score": panel.kind_score, "width": width, "height": height,
+            "kind_score": panel.kind_score, "width": width, "height": height, "image_phash": whole,
             "image": {"bytes": data, "path": f"{PurePosixPath(unit.id).stem}_{len(rows)}.jpg"},
         })
     if found and not rows:
@@ -109,7 +110,7 @@ def _detector(spec: Spec) -> Iterator[Detector]:
 
 STEP = Stage(
     name="panels",
-    version=3,
+    version=4,
     scope="image",
     schema=schema.PANELS,
     key="panel_id",
