@@ -12,8 +12,9 @@ from dataclasses import asdict
 from typing import Any
 
 from pmcoa_build import schema
-from pmcoa_build.captions.align import PanelView, correct, pair
+from pmcoa_build.captions.align import correct, pair
 from pmcoa_build.captions.corrections import Correction, load_corrections, match_corrections, unmatched
+from pmcoa_build.captions.matching import PanelView
 from pmcoa_build.captions.split import split_caption
 from pmcoa_build.engine.stage import Input, Loss, Result, Row, Stage, Tables, Unit
 from pmcoa_build.spec import Spec
