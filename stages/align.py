@@ -1,7 +1,8 @@
 """Stage 7, align: give each panel its part of the caption.
 
 By printed label first, then by reading order, then the single panel, else the whole caption; a person's corrections
-win over all of them. Each pair says how it came about.
+win over all of them. Each pair says how it came about. Where the spec names a language model, it is asked about
+captions that the rules cannot divide, and its verbatim answer is used in their place (flag `second-opinion`).
 """
 
 from __future__ import annotations
@@ -9,15 +10,16 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
 
 from pmcoa_build import schema
 from pmcoa_build.captions.align import correct, pair
 from pmcoa_build.captions.corrections import Correction, load_corrections, match_corrections, unmatched
 from pmcoa_build.captions.matching import PanelView
+from pmcoa_build.captions.opinion import doubtful
 from pmcoa_build.captions.split import split_caption
 from pmcoa_build.engine.stage import Input, Loss, Result, Row, Stage, Tables, Unit
 from pmcoa_build.spec import Spec
+from stages.opinions import Opinions, open_opinions
 
 _SEEN = ("panel_id", "image_id", "index", "bbox", "printed_label", "label_score")
 
@@ -36,8 +38,23 @@ def units(tables: Tables, spec: Spec, block: str) -> list[Unit]:
         rows.sort(key=lambda row: (row["image_id"], row["index"]))
         members = tuple(row["panel_id"] for row in rows)
         facts = {"caption": captions[figure_id], "panels": rows, "unmatched": gone[figure_id]}
-        result.append(Unit(figure_id, facts, members))
+        result.append(Unit(figure_id, facts | _asked(rows, captions[figure_id], spec), members))
     return result
+
+
+def _asked(rows: list[Row], caption: str, spec: Spec) -> Row:
+    """Whom to ask about a caption, and which labels the answer has to cover; {} where nobody is asked."""
+    if not spec.align.llm_url:
+        return {}
+    labels = doubtful(_views(rows), split_caption(caption), caption)
+    return {} if labels is None else {"asked": {"model": spec.align.llm_model, "labels": list(labels)}}
+
+
+def _views(rows: list[Row]) -> list[PanelView]:
+    pages = {image: page for page, image in enumerate(dict.fromkeys(row["image_id"] for row in rows))}
+    return [
+        PanelView(tuple(row["bbox"]), row["printed_label"], row["label_score"], pages[row["image_id"]]) for row in rows
+    ]
 
 
 def _corrected(panels: list[Row], path: str) -> tuple[dict[str, Row], Counter[str]]:
@@ -56,14 +73,19 @@ def _corrected(panels: list[Row], path: str) -> tuple[dict[str, Row], Counter[st
     return found, gone
 
 
-def process(unit: Unit, content: Mapping[str, Row], resource: Any) -> Result:
+def process(unit: Unit, content: Mapping[str, Row], opinions: Opinions | None) -> Result:
     """One row a panel that gets a text."""
     caption, panels = unit.facts["caption"], unit.facts["panels"]
-    split = split_caption(caption)
-    views = [PanelView(tuple(row["bbox"]), row["printed_label"], row["label_score"]) for row in panels]
+    split, flags = split_caption(caption), list[str]()
+    dropped = Counter({"correction-unmatched": unit.facts["unmatched"]})
+    memo = content[STEP.name]["memo"] if STEP.name in content else b""
+    if "asked" in unit.facts and opinions is not None:
+        heard = opinions.ask(caption, unit.facts["asked"]["labels"], memo)
+        memo, split, flags = heard.memo, heard.split or split, ["second-opinion"] if heard.split else []
+        dropped[heard.reason] += bool(heard.reason)
     width, height = (max(row["size"][axis] for row in panels) for axis in (0, 1))
     said = [Correction(**row["correction"]) if row["correction"] else None for row in panels]
-    paired = correct(pair(views, split, caption, width=width, height=height), said, split)
+    paired = correct(pair(_views(panels), split, caption, width=width, height=height), said, split)
     rows, lost = [], {}
     for row, made in zip(panels, paired, strict=True):
         if made is None or not made.subcaption:
@@ -72,13 +94,14 @@ def process(unit: Unit, content: Mapping[str, Row], resource: Any) -> Result:
         rows.append({
             "panel_id": row["panel_id"], "label": made.label, "subcaption": made.subcaption,
             "preamble": made.preamble, "method": made.method, "confidence": made.confidence,
+            "flags": flags,
         })
-    return Result(rows, lost, {"correction-unmatched": unit.facts["unmatched"]} if unit.facts["unmatched"] else {})
+    return Result(rows, lost, +dropped, memo)
 
 
 STEP = Stage(
     name="align",
-    version=1,
+    version=2,
     scope="panel",
     schema=schema.ALIGN,
     key="panel_id",
@@ -90,5 +113,9 @@ STEP = Stage(
     spec_keys=(),
     units=units,
     process=process,
-    fact_keys=("align.corrections",),
+    network=lambda spec: bool(spec.align.llm_url),
+    setup=open_opinions,
+    spent=lambda opinions: opinions.spent() if opinions else {},
+    recalls=True,
+    fact_keys=("align.corrections", "align.llm_url", "align.llm_model"),
 )
