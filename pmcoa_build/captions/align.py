@@ -13,7 +13,7 @@ from typing import Literal
 
 from pmcoa_build.captions.confidence import ORDERED, PRINTED, SINGLE, WHOLE, text_right
 from pmcoa_build.captions.corrections import Correction
-from pmcoa_build.captions.labels import base
+from pmcoa_build.captions.labels import base, in_order
 from pmcoa_build.captions.matching import PanelView, match, named, rank
 from pmcoa_build.captions.positions import is_place, labels_at
 from pmcoa_build.captions.split import SplitCaption
@@ -77,8 +77,8 @@ def pair(panels: Sequence[PanelView], split: SplitCaption, caption: str, *, widt
 
 
 def _names(panels: Sequence[PanelView], labels: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """The labels of a caption by the name that panels go by: each its own, but "A1" and "A2" are "A" where "A" is
-    printed and they are not."""
+    """The labels of a caption by the name that panels go by, in the order of the page: each its own, but "A1" and "A2"
+    are "A" where "A" is printed and they are not."""
     printed = {(panel.printed_label or "").lower() for panel in panels}
     names: dict[str, tuple[str, ...]] = {}
     for label in labels:
@@ -86,7 +86,7 @@ def _names(panels: Sequence[PanelView], labels: Sequence[str]) -> dict[str, tupl
         subs = {other.lower() for other in labels if base(other) == letter and other != letter}
         name = letter if letter.lower() in printed and not subs & printed else label
         names[name] = (*names.get(name, ()), label)
-    return names
+    return {name: names[name] for name in in_order(names)}
 
 
 def correct(

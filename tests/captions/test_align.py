@@ -102,6 +102,12 @@ def test_confidence_orders_the_methods() -> None:
     assert paired(views(None), "One lesion.")[0].confidence > paired(views(None))[0].confidence > whole
 
 
+def test_letters_follow_the_alphabet_whatever_the_caption_speaks_of_first() -> None:
+    caption = "Mice. (A, C) Heart before (A) and after (C). (B, D) Lung before (B) and after (D)."
+    assert [p.label for p in paired(views(None, None, None, None), caption)] == list("ABCD")
+    assert [p.label for p in paired(views("A", None, "C", None), caption)] == list("ABCD")
+
+
 def test_a_letter_stands_for_its_sub_labels_where_they_are_not_printed() -> None:
     caption = "(A1) Left. (A2) Right. (B) Heart."
     whole, heart = paired(views("A", "B"), caption)
