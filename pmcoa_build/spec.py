@@ -98,6 +98,8 @@ class AlignKeys:
     llm_url: str = key("", "an OpenAI-compatible endpoint (http://host:8000/v1) asked about captions that cannot be "
                        "divided; its key, if it wants one, comes from the environment: PMCOA_LLM_KEY")
     llm_model: str = key("", "the model's name at that endpoint")
+    clip: str = key("", "a CLIP model heard where letters cannot tell panels apart: a folder that `train` exported, or "
+                    "an open_clip model: a folder, hf-hub:OWNER/NAME, or ARCHITECTURE/PRETRAINED", path="maybe")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ does not shift all the others (PMC-OA took the letter alone, arXiv 2303.07240).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -55,9 +55,16 @@ class _Caption:
         return Paired(panel.printed_label, self.text, "", "whole-caption", WHOLE["labels" if self.names else "plain"])
 
 
-def pair(panels: Sequence[PanelView], split: SplitCaption, caption: str, *, width: int, height: int) -> list[Paired]:
+Looks = Callable[[Sequence[str]], Sequence[Sequence[float]]]
+"""(M texts) -> for each of a figure's panels the shares (0 to 1, their sum 1) at which it looks like each text."""
+
+
+def pair(
+    panels: Sequence[PanelView], split: SplitCaption, caption: str, *, width: int, height: int,
+    looks: Looks | None = None,
+) -> list[Paired]:
     """One `Paired` for each panel, in the same order. `panels` come in reading order; `split` is of `caption`;
-    `width` and `height` of the figure in pixels."""
+    `width` and `height` of the figure in pixels. `looks` is asked where letters do not decide."""
     told = _Caption(caption, split, _names(panels, split.labels))
     names = tuple(told.names)
     if len(panels) == 1 and rank(panels[0].printed_label, names) is None:
@@ -66,14 +73,24 @@ def pair(panels: Sequence[PanelView], split: SplitCaption, caption: str, *, widt
         return [told.whole(panel) for panel in panels]
     if all(is_place(label) for label in split.labels):
         return [_placed(panel, told, labels_at(panel.box, names, width, height)) for panel in panels]
-    places = match(panels, names)
+    places = by_order = match(panels, names)
     read = [rank(panel.printed_label, names) for panel in panels]
+    if looks is not None and None in read:
+        places = match(panels, names, looks([split.for_label(*labels) for labels in told.names.values()]))
     counted = "counted" if len(panels) != len(names) else "anchored" if any(r is not None for r in read) else "unread"
     inherited = _inherited(panels, places) if len(panels) > len(names) and set(range(len(names))) <= set(places) else {}
     return [
-        _paired(panel, told, inherited.get(i, place), "inherited" if i in inherited else counted)
+        _paired(panel, told, inherited.get(i, place),
+                "inherited" if i in inherited else counted if place == by_order[i] else "looks")
         for i, (panel, place) in enumerate(zip(panels, places, strict=True))
     ]
+
+
+def undecided(panels: Sequence[PanelView], split: SplitCaption) -> bool:
+    """Whether there are panels whose letters do not say which of the caption's clauses are theirs."""
+    names = tuple(_names(panels, split.labels))
+    lettered = bool(names) and not all(is_place(label) for label in split.labels)
+    return lettered and len(panels) > 1 and any(rank(panel.printed_label, names) is None for panel in panels)
 
 
 def _names(panels: Sequence[PanelView], labels: Sequence[str]) -> dict[str, tuple[str, ...]]:

@@ -14,9 +14,10 @@ from pmcoa_build.captions.split import SplitCaption
 
 PRINTED = (0.95, 0.04)
 """A label that is read: this, and this much more for a label score of 1."""
-ORDERED = {"anchored": 0.97, "counted": 0.87, "unread": 0.8, "inherited": 0.5, "placed": 0.5}
+ORDERED = {"anchored": 0.97, "counted": 0.87, "unread": 0.8, "looks": 0.75, "inherited": 0.5, "placed": 0.5}
 """By reading order: as many panels as labels, some letters read; other counts, between letters that are read; as many
-as labels, no letter read; unlabelled, next to a panel with a letter; by its place (left, right) in the figure."""
+as labels, no letter read; where a panel's looks told; unlabelled, next to a panel with a letter; by its place (left,
+right) in the figure."""
 SINGLE = {"plain": 0.85, "one-label": 0.7, "labels": 0.3}
 """The only panel: of a caption without labels, with one, with several that it does not show."""
 WHOLE = {"plain": 0.15, "labels": 0.1}

@@ -21,8 +21,9 @@ SURE = 0.5
 _READ = 0.3
 _ORDER = 0.4
 _PASSED = 0.25
+_LOOKS = 0.2
 """Worth of a letter that is read, beside its score (0 to 1); of the place that order gives; cost of passing over one
-panel or one label."""
+panel or one label; the most that a likeness is worth."""
 _TIE = 0.05
 
 
@@ -55,14 +56,22 @@ def rank(label: str | None, labels: Sequence[str]) -> int | None:
     return None if spelt is None else labels.index(spelt)
 
 
-def match(panels: Sequence[PanelView], labels: Sequence[str]) -> list[int | None]:
+def match(
+    panels: Sequence[PanelView], labels: Sequence[str], looks: Sequence[Sequence[float]] | None = None
+) -> list[int | None]:
     """For each panel the place of its label in the caption, or None. Each label is given once, but to all panels with
-    sub-labels of its own ("A1", "A2"). `panels` come in reading order, row by row."""
+    sub-labels of its own ("A1", "A2"). `panels` come in reading order, row by row. `looks` (panels x labels): the
+    shares (0 to 1, a panel's sum to 1) at which a panel looks like what each label's clauses say; they are heard where
+    no letter of the caption was read."""
     read = [rank(panel.printed_label, labels) for panel in panels]
     shares = [_first_of(panels, read, labels, i) for i in range(len(panels))]
     heads = [i for i, first in enumerate(shares) if first == i]
     places: list[int | None] = [None] * len(panels)
-    for i, place in zip(heads, _matched([panels[i] for i in heads], labels, [read[i] for i in heads]), strict=True):
+    evidence = [_evidence(panels[i], labels, read[i]) for i in heads]
+    for row, i in zip(evidence, heads, strict=True):
+        if looks is not None and read[i] is None:
+            row[:] = [seen + _look(share * len(labels)) for seen, share in zip(row, looks[i], strict=True)]
+    for i, place in zip(heads, _matched([panels[i] for i in heads], evidence, [read[i] for i in heads]), strict=True):
         places[i] = place
     return [places[first] for first in shares]
 
@@ -79,10 +88,11 @@ def _first_of(panels: Sequence[PanelView], read: Sequence[int | None], labels: S
     return next(k for k in range(i + 1) if read[k] == read[i] and is_sub(k))
 
 
-def _matched(panels: Sequence[PanelView], labels: Sequence[str], read: Sequence[int | None]) -> list[int | None]:
+def _matched(
+    panels: Sequence[PanelView], evidence: Sequence[Sequence[float]], read: Sequence[int | None]
+) -> list[int | None]:
     if None not in read and len(set(read)) == len(read):
         return list(read)
-    evidence = [_evidence(panel, labels, place) for panel, place in zip(panels, read, strict=True)]
     order = _by_order(panels, evidence)
     worth = [
         [seen + (_ORDER if order[i] == j else 0.0) for j, seen in enumerate(row)] for i, row in enumerate(evidence)
@@ -98,6 +108,11 @@ def _evidence(panel: PanelView, labels: Sequence[str], read: int | None) -> list
     printed = panel.printed_label
     alike = bool(printed) and len(printed or "") == 1 and (printed or "").isalpha() and len(labels[0]) == 1
     return [-_READ * score if alike and score >= SURE else 0.0] * len(labels)
+
+
+def _look(odds: float) -> float:
+    """The worth of a likeness that is so many times what chance would give."""
+    return max(-_LOOKS, min(_LOOKS, 0.5 * _LOOKS * math.log(max(odds, 1e-6))))
 
 
 def _by_order(panels: Sequence[PanelView], evidence: Sequence[Sequence[float]]) -> list[int | None]:

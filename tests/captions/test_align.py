@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pmcoa_build.captions.align import Paired, correct, pair
+from pmcoa_build.captions.align import Paired, correct, pair, undecided
 from pmcoa_build.captions.corrections import Correction
 from pmcoa_build.captions.matching import PanelView
 from pmcoa_build.captions.split import split_caption
@@ -106,6 +107,29 @@ def test_letters_follow_the_alphabet_whatever_the_caption_speaks_of_first() -> N
     caption = "Mice. (A, C) Heart before (A) and after (C). (B, D) Lung before (B) and after (D)."
     assert [p.label for p in paired(views(None, None, None, None), caption)] == list("ABCD")
     assert [p.label for p in paired(views("A", None, "C", None), caption)] == list("ABCD")
+
+
+def test_looks_are_asked_where_letters_do_not_decide() -> None:
+    asked: list[list[str]] = []
+
+    def looks(texts: Sequence[str]) -> list[list[float]]:
+        asked.append(list(texts))
+        return [[0.25] * 4, [0.02, 0.02, 0.94, 0.02], [0.25] * 4]
+
+    split = split_caption(CAPTION)
+    first, second, third = pair(views("A", None, "D"), split, CAPTION, width=200, height=200, looks=looks)
+    assert (second.label, second.subcaption, second.method) == ("C", "Liver.", "order")
+    assert first.confidence > second.confidence > 0.5 and third.label == "D"
+    assert asked == [list(TEXTS.values())]
+    assert pair(views(*"ABCD"), split, CAPTION, width=200, height=200, looks=looks)[0].label == "A"
+    assert len(asked) == 1
+
+
+def test_undecided() -> None:
+    assert undecided(views("A", None), SPLIT) and undecided(views("A", "Z"), SPLIT)
+    assert not undecided(views("A", "B"), SPLIT) and not undecided(views(None), SPLIT)
+    assert not undecided(views(None, None), split_caption("A lesion."))
+    assert not undecided(views(None, None), split_caption("Left: before. Right: after."))
 
 
 def test_a_letter_stands_for_its_sub_labels_where_they_are_not_printed() -> None:

@@ -99,6 +99,17 @@ def test_two_images_are_read_one_after_the_other() -> None:
     assert labels_of(views, "ABCDEF") == ["A", "C", "B", "D", "E", "F"]
 
 
+def test_looks_decide_what_letters_and_order_leave_open() -> None:
+    lost_one = grid(["A", None, "D"])  # B's or C's panel is lost
+    assert match(lost_one, "ABCD") == [0, None, 3]
+    shares = [[0.25] * 4, [0.1, 0.1, 0.7, 0.1], [0.25] * 4]
+    assert match(lost_one, "ABCD", shares) == [0, 2, 3]
+    assert match(lost_one, "ABCD", [[0.25] * 4] * 3) == [0, None, 3]
+    against = [[0.0, 0.0, 0.0, 1.0]] * 4
+    assert match(grid(list("ABCD")), "ABCD", against) == [0, 1, 2, 3]  # letters are never outvoted
+    assert match(grid(["A", None, "C", "D"]), "ABCD", against) == [0, 1, 2, 3]
+
+
 def test_sub_labels_share_the_letter_of_the_caption() -> None:
     assert labels_of(grid(["A1", "A2", "B", "C"], 2), "ABC") == ["A", "A", "B", "C"]
     assert match(grid(["A1", "A2", "B"]), ["A1", "A2", "B"]) == [0, 1, 2]
