@@ -1,10 +1,12 @@
-"""Figures labelled by hand, as the benches of panels and kinds read them."""
+"""Figures labelled by hand and their scorer, as the benches of panels, kinds and pairs use them."""
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -34,3 +36,23 @@ def options(bench: str, doc: str | None, extra: str) -> argparse.Namespace | Non
         print(json.dumps({"bench": bench, "skipped": "no figures: give --shared DIR or set PMCOA_SHARED"}))
         return None
     return chosen
+
+
+def scorer(shared: Path) -> Any:
+    """The scorer as a module."""
+    spec = importlib.util.spec_from_file_location("score", shared / "score" / "score.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def scores(module: Any, answers: list[Figure], figures: list[Figure]) -> dict[str, float]:
+    """The scorer's numbers for some figures."""
+    with tempfile.TemporaryDirectory() as folder:
+        predicted, truth = Path(folder) / "pred.jsonl", Path(folder) / "gt.jsonl"
+        predicted.write_text("\n".join(json.dumps(row) for row in answers), "utf-8")
+        truth.write_text("\n".join(json.dumps(figure["truth"]) for figure in figures), "utf-8")
+        found = module.panels(str(predicted), str(truth), False)
+    wanted = ("mAP50", "mAP50:95", "F1@50", "F1@75", "ImageCLEF", "exact", "label", "text-F1", "pair", "kind")
+    return {name: round(found[name], 3) for name in wanted}

@@ -11,11 +11,9 @@ Prints one line of JSON: scores, milliseconds a figure by part in one process, a
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import math
 import random
-import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -24,7 +22,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from _figures import Figure, options, read_queue
+from _figures import Figure, options, read_queue, scorer, scores
 
 from pmcoa_build.captions.split import split_caption
 from pmcoa_build.engine.compute import in_order
@@ -105,26 +103,6 @@ def figures_per_s(figures: list[Figure], weights: str, processes: int) -> float:
         seconds = time.perf_counter() - start
     assert not any(result.lost for result in done), "a figure was lost"
     return round(len(done) / seconds, 2)
-
-
-def scorer(shared: Path) -> Any:
-    """The scorer as a module."""
-    spec = importlib.util.spec_from_file_location("score", shared / "score" / "score.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def scores(module: Any, answers: list[Figure], figures: list[Figure]) -> dict[str, float]:
-    """The scorer's numbers for some figures."""
-    with tempfile.TemporaryDirectory() as folder:
-        predicted, truth = Path(folder) / "pred.jsonl", Path(folder) / "gt.jsonl"
-        predicted.write_text("\n".join(json.dumps(row) for row in answers), "utf-8")
-        truth.write_text("\n".join(json.dumps(figure["truth"]) for figure in figures), "utf-8")
-        found = module.panels(str(predicted), str(truth), False)
-    wanted = ("mAP50", "mAP50:95", "F1@50", "F1@75", "ImageCLEF", "exact", "label", "text-F1", "pair", "kind")
-    return {name: round(found[name], 3) for name in wanted}
 
 
 def intervals(module: Any, answers: list[Figure], figures: list[Figure]) -> dict[str, list[float]]:

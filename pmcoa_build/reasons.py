@@ -82,6 +82,8 @@ REASONS: dict[str, Reason] = _table(
     ("kind-not-wanted", "filtered", "never", "Add the kind to [panels] kinds."),
     ("no-subcaption", "filtered", "never", "No text could be given to this panel."),
     ("correction", "filtered", "never", "A person's correction drops this panel."),
+    ("opinion-refused", "filtered", "never", "No verbatim division came from [align] llm_model; the rules' stands."),
+    ("opinion-failed", "dead", "never", "No answer came from [align] llm_url; the rules' own division stands."),
     ("correction-unmatched", "filtered", "never", "No panel lies where a person corrected one; look at it again."),
     ("duplicate", "filtered", "never", "A near-identical panel is already in the dataset."),
     ("split-conflict", "filtered", "never", "The panel's duplicates are in another split, which it may not join."),

@@ -111,6 +111,7 @@ ALIGN = _schema(
     ("preamble", pa.string()),
     ("method", pa.string()),
     ("confidence", pa.float32()),
+    ("flags", STRINGS),
     optional="label",
 )
 

@@ -95,8 +95,11 @@ class AlignKeys:
     """[align] of a spec."""
 
     corrections: str = key("", "a JSONL file of a person's corrections, as the gallery saves it", path="yes")
-    llm_url: str = key("", "an OpenAI-compatible endpoint asked about captions that cannot be split")
+    llm_url: str = key("", "an OpenAI-compatible endpoint (http://host:8000/v1) asked about captions that cannot be "
+                       "divided; its key, if it wants one, comes from the environment: PMCOA_LLM_KEY")
     llm_model: str = key("", "the model's name at that endpoint")
+    clip: str = key("", "a CLIP model heard where letters cannot tell panels apart: a folder that `train` exported, or "
+                    "an open_clip model: a folder, hf-hub:OWNER/NAME, or ARCHITECTURE/PRETRAINED", path="maybe")
 
 
 @dataclass(frozen=True)

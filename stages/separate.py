@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pmcoa_build.captions.align import PanelView, pair
+from pmcoa_build.captions.align import pair
 from pmcoa_build.captions.cues import kind_cues
+from pmcoa_build.captions.matching import PanelView
 from pmcoa_build.captions.split import SplitCaption, split_caption
 from pmcoa_build.engine.compute import Compute, compute_here, in_order, lost
 from pmcoa_build.engine.isolated import Limits, several_isolated

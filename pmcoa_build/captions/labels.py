@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 
 DASHES = "\\-\u2010\u2011\u2012\u2013\u2014\u2015\u2212\uff0d"
@@ -35,6 +36,16 @@ def rank(label: str, kind: str) -> int:
     if kind == "upper":
         return ord(label) - 65 if label.isupper() else -1
     return ord(label) - 97 if label.islower() else -1
+
+
+def in_order(labels: Iterable[str]) -> list[str]:
+    """Labels as they follow each other on a page: by their alphabet where all are of one, else as they come (a caption
+    may speak of A, E and I before B)."""
+    given = list(labels)
+    for kind in ("upper", "lower", "roman", "digit"):
+        if all(rank(label, kind) >= 0 for label in given):
+            return sorted(given, key=lambda label: rank(label, kind))
+    return given
 
 
 def base(label: str) -> str:

@@ -48,17 +48,23 @@ def is_place(label: str) -> bool:
     return re.fullmatch(_PLACE, label) is not None
 
 
-def label_at(box: Many[float], labels: Many[str], width: int, height: int) -> str | None:
-    """The label that names the place of a box (x0, y0, x1, y1) in a figure of that size (pixels); None where none or
-    more than one does."""
-    x, y = (box[0] + box[2]) / 2 / max(width, 1), (box[1] + box[3]) / 2 / max(height, 1)
+def labels_at(box: Many[float], labels: Many[str], width: int, height: int) -> tuple[str, ...]:
+    """The labels that name the place of a box (x0, y0, x1, y1) in a figure of that size (pixels), in the order of
+    `labels`: "left" and "top", but not "left" where "upper left" is named too. Empty where none does."""
     thirds = "middle" in labels
-    side, level = _third(x, "left", "right", thirds), _third(y, "top", "bottom", thirds)
+    side = _side(box[0] / max(width, 1), box[2] / max(width, 1), thirds, ("left", "right"))
+    level = _side(box[1] / max(height, 1), box[3] / max(height, 1), thirds, ("top", "bottom"))
     here = {side, level, {"top": "upper", "bottom": "lower"}.get(level, level)}
-    named = [label for label in labels if set(label.split()) <= here]
-    return named[0] if len(named) == 1 else None
+    named = [set(label.split()) for label in labels if set(label.split()) <= here]
+    return tuple(label for label in labels if set(label.split()) in named
+                 and not any(set(label.split()) < other for other in named))
 
 
-def _third(part: float, first: str, last: str, thirds: bool) -> str:
-    edge = 1 / 3 if thirds else 1 / 2
-    return first if part < edge else last if part >= 1 - edge else "middle"
+def _side(start: float, end: float, thirds: bool, ends: tuple[str, str]) -> str:
+    """Which end of the figure an extent (parts of the whole, 0 to 1) lies at: a third by its centre, a half with two
+    thirds of its length; else "middle" or ""."""
+    if thirds:
+        centre = (start + end) / 2
+        return ends[0] if centre < 1 / 3 else ends[1] if centre >= 2 / 3 else "middle"
+    before = (min(end, 0.5) - min(start, 0.5)) / max(end - start, 1e-9)
+    return ends[0] if before >= 2 / 3 else ends[1] if before <= 1 / 3 else ""

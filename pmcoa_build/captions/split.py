@@ -47,9 +47,9 @@ class SplitCaption:
         """Distinct labels in the order of the caption."""
         return tuple(dict.fromkeys(label for part in self.parts for label in part.labels))
 
-    def for_label(self, label: str) -> str:
-        """All clauses that apply to a label, in order ("" for an unknown one)."""
-        return " ".join(part.text for part in self.parts if label in part.labels)
+    def for_label(self, *labels: str) -> str:
+        """All clauses that apply to a label, or to one of several, in order ("" for unknown ones)."""
+        return " ".join(part.text for part in self.parts if not set(labels).isdisjoint(part.labels))
 
 
 def split_caption(text: str) -> SplitCaption:

@@ -51,7 +51,8 @@ COLUMNS = {
     "license": "licence of the figure",
     "license_url": "where that licence stands",
     "attribution": "the line to print beside the image",
-    "flags": "retracted, manuscript, historical-ocr, reprint, figure-rights, corrected, low-confidence",
+    "flags": "retracted, manuscript, historical-ocr, reprint, figure-rights, corrected, second-opinion, "
+             "low-confidence",
     "source_url": "the article at PMC",
     "snapshot_date": "date of the PMC inventory that the row was taken from",
     "journal": "journal",

@@ -77,6 +77,7 @@ def _panel_rows(panels: pa.Table, align: pa.Table, dedupe: pa.Table) -> pa.Table
     paired = _rows_for(align, "panel_id", pairs["panel_id"])
     columns = {name: pairs[name] for name in ("panel_id", "figure_id", "bbox", "width", "height", "kind", "index")}
     columns |= {name: paired[name] for name in ("subcaption", "preamble", "label", "method", "confidence")}
+    columns["noted"] = paired["flags"]
     return pa.table({**columns, "split": _rows_for(kept, "panel_id", pairs["panel_id"])["split"]})
 
 
@@ -102,6 +103,7 @@ def _figure_rows(panels: pa.Table, dedupe: pa.Table, media: pa.Table, figures: p
         "label": pa.nulls(count, pa.string()),
         "method": pa.array(["whole-caption"] * count, pa.string()),
         "confidence": pa.array([1.0] * count, pa.float32()),
+        "noted": pa.array([[]] * count, schema.STRINGS),
         "split": pa.array([split_of[image] for image in images], pa.string()),
     })
 
@@ -179,6 +181,7 @@ def _flags(rows: pa.Table, figure: pa.Table, screened: pa.Table, article: pa.Tab
         "reprint": figure["reprint"].to_pylist(),
         "figure-rights": rights,
         "corrected": [method == "corrected" for method in rows["method"].to_pylist()],
+        "second-opinion": ["second-opinion" in noted for noted in rows["noted"].to_pylist()],
         "low-confidence": (np.asarray(rows["confidence"]) < LOW_CONFIDENCE).tolist(),
     }
     by_row = zip(*marks.values(), strict=True)

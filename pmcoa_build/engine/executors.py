@@ -52,7 +52,7 @@ def run_jobs(site: Site, jobs: Iterable[Job], tick: Callable[[int], None], stop:
     if match is None:
         raise UsageError(f"[run] on = {site.on!r} must be sync, threads:N, processes:N or tcp://scheduler:port.")
     waiting: Iterator[Job] = itertools.takewhile(lambda _: not stop(), jobs)
-    if match[1] or site.stage.network:
+    if match[1] or site.stage.uses_network(site.spec):
         return _here(site, waiting, tick)
     if match[2] == "threads":
         return _threads(int(match[3]), site, waiting, tick)
@@ -63,9 +63,9 @@ def run_jobs(site: Site, jobs: Iterable[Job], tick: Callable[[int], None], stop:
     return _dask(match[4] or int(match[3]), site, waiting, tick)
 
 
-def needs_resource(on: str, stage: Stage) -> bool:
+def needs_resource(on: str, stage: Stage, spec: Spec) -> bool:
     """Whether blocks run in the driver's own thread, with a resource that it opens once."""
-    return on == "sync" or stage.network
+    return on == "sync" or stage.uses_network(spec)
 
 
 def _here(site: Site, jobs: Iterable[Job], tick: Callable[[int], None]) -> Outcomes:

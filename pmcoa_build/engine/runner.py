@@ -205,7 +205,7 @@ def _run_stage(run: Run, stage: Stage, world: World, due: Sequence[Due]) -> None
     names = sorted(world.records.get(stage.name, {})) if stage.partition is None else []
     jobs = (_job(run, stage, world, item, names) for item in due)
     progress = open_progress(run.options.progress, stage.name, stage.scope, len(due))
-    setup = stage.setup(run.spec) if stage.setup and needs_resource(on, stage) else contextlib.nullcontext()
+    setup = stage.setup(run.spec) if stage.setup and needs_resource(on, stage, run.spec) else contextlib.nullcontext()
     with contextlib.closing(progress), setup as resource:
         clock = time.monotonic()
         for job, receipt in run_jobs(Site(on, stage, run.spec, resource), jobs, progress.units, run.stop):

@@ -127,7 +127,7 @@ class Stage:
     spec_keys: tuple[str, ...]
     units: Callable[[Tables, Spec, str], list[Unit]]
     process: Callable[[Unit, Mapping[str, Row], Any], Result]
-    network: bool = False
+    network: bool | Callable[[Spec], bool] = False
     setup: Callable[[Spec], AbstractContextManager[Any]] | None = None
     extra: Callable[[Spec], str] | None = None
     partition: Callable[[Records, Spec], list[Partition]] | None = None
@@ -138,6 +138,10 @@ class Stage:
     open_writer: Callable[[Path, pa.Schema], Any] | None = None
     row_groups: Callable[[Iterable[pa.Table]], Iterator[pa.Table]] | None = None
     fact_keys: tuple[str, ...] = ()
+
+    def uses_network(self, spec: Spec) -> bool:
+        """Whether units ask a server, so that they run as threads of the driver: some stages do by the spec only."""
+        return self.network(spec) if callable(self.network) else self.network
 
 
 @dataclass(frozen=True)

@@ -168,7 +168,7 @@ def _work(
     block: _Block, units: list[tuple[Unit, bytes]], compute: Compute, tick: Callable[[int], None]
 ) -> Iterator[Done]:
     """Outcomes in the order of the units; network stages have several under way at once."""
-    connections = block.spec.source.connections if block.stage.network else 1
+    connections = block.spec.source.connections if block.stage.uses_network(block.spec) else 1
     for done in in_order(lambda pair: _one(block, *pair, compute), units, connections):
         tick(len(done.unit.members))
         yield done

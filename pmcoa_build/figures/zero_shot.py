@@ -56,18 +56,22 @@ def load_zero_shot(name: str) -> Classifier:
     `name`: a folder with an open_clip model, `hf-hub:OWNER/NAME`, or `ARCHITECTURE/PRETRAINED` as open_clip lists
     them. Raises UsageError without open_clip, or where the model cannot be had.
     """
+    return _classifier(*load_open_clip(name, "[panels] kind_model"))
+
+
+def load_open_clip(name: str, key: str) -> tuple[Any, Any, Any]:
+    """(model, preprocess, tokenizer) of open_clip. Raises UsageError, which names the spec's `key`, as above."""
     try:
         mend_torchvision()
         import open_clip
     except (ImportError, RuntimeError) as error:  # a torchvision that fits nothing raises RuntimeError
-        raise UsageError(f"[panels] kind_model needs open_clip (pip install open_clip_torch): {error}") from None
+        raise UsageError(f"{key} needs open_clip (pip install open_clip_torch): {error}") from None
     architecture, pretrained = _parts(name)
     try:
         model, preprocess = open_clip.create_model_from_pretrained(architecture, pretrained=pretrained)
-        tokenizer = open_clip.get_tokenizer(architecture)
+        return model, preprocess, open_clip.get_tokenizer(architecture)
     except Exception as error:  # open_clip, its hub client and torch share no base
-        raise UsageError(f"[panels] kind_model {name!r} cannot be loaded: {str(error)[:200]}") from None
-    return _classifier(model, preprocess, tokenizer)
+        raise UsageError(f"{key} {name!r} cannot be loaded: {str(error)[:200]}") from None
 
 
 def _parts(name: str) -> tuple[str, str | None]:

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pmcoa_build.captions.align import Paired, PanelView, correct, pair
+from pmcoa_build.captions.align import Paired, correct, pair, undecided
 from pmcoa_build.captions.corrections import Correction
+from pmcoa_build.captions.matching import PanelView
 from pmcoa_build.captions.split import split_caption
 
 CAPTION = "Mice. (A) Heart. (B) Lung. (C) Liver. (D) Spleen."
@@ -79,15 +81,62 @@ def test_places_are_found_in_the_figure() -> None:
     assert [p.subcaption for p in found[:2]] == ["before.", "after."]
     (middle,) = pair([PanelView((90, 0, 110, 90))], split_caption(caption), caption, width=200, height=100)
     assert middle.method == "single"
+    across = [PanelView((0, 0, 200, 40), None), *views(None, None)]
+    assert [p.method for p in paired(across, caption)] == ["whole-caption", "order", "order"]
+
+
+def test_two_places_at_once() -> None:
+    caption = "Hips. Left: before. Right: after. Top: men. Bottom: women."
+    found = paired(views(None, None, None, None), caption)
+    assert [p.label for p in found] == ["left, top", "right, top", "left, bottom", "right, bottom"]
+    assert [p.subcaption for p in found[:2]] == ["before. men.", "after. men."]
 
 
 def test_confidence_orders_the_methods() -> None:
     sure = paired(views(*"ABCD", score=0.95))[0].confidence
-    order = paired(views(None, None, None, None))[0].confidence
-    single = paired(views(None), "One lesion.")[0].confidence
+    one_missing = paired(views("A", None, "C", "D"))[1].confidence
     partial = paired(views("A", None, "C"))[1].confidence
+    unread = paired(views(None, None, None, None))[0].confidence
+    inherited = paired(views("A", None, "B", "C", "D"))[1].confidence
     whole = paired(views("A", None, "D"))[1].confidence
-    assert 1 >= sure > order > single > partial > whole > 0
+    assert 1 >= sure > one_missing > partial > unread > inherited > whole > 0
+    assert paired(views(None), "One lesion.")[0].confidence > paired(views(None))[0].confidence > whole
+
+
+def test_letters_follow_the_alphabet_whatever_the_caption_speaks_of_first() -> None:
+    caption = "Mice. (A, C) Heart before (A) and after (C). (B, D) Lung before (B) and after (D)."
+    assert [p.label for p in paired(views(None, None, None, None), caption)] == list("ABCD")
+    assert [p.label for p in paired(views("A", None, "C", None), caption)] == list("ABCD")
+
+
+def test_looks_are_asked_where_letters_do_not_decide() -> None:
+    asked: list[list[str]] = []
+
+    def looks(texts: Sequence[str]) -> list[list[float]]:
+        asked.append(list(texts))
+        return [[0.25] * 4, [0.02, 0.02, 0.94, 0.02], [0.25] * 4]
+
+    split = split_caption(CAPTION)
+    first, second, third = pair(views("A", None, "D"), split, CAPTION, width=200, height=200, looks=looks)
+    assert (second.label, second.subcaption, second.method) == ("C", "Liver.", "order")
+    assert first.confidence > second.confidence > 0.5 and third.label == "D"
+    assert asked == [list(TEXTS.values())]
+    assert pair(views(*"ABCD"), split, CAPTION, width=200, height=200, looks=looks)[0].label == "A"
+    assert len(asked) == 1
+
+
+def test_undecided() -> None:
+    assert undecided(views("A", None), SPLIT) and undecided(views("A", "Z"), SPLIT)
+    assert not undecided(views("A", "B"), SPLIT) and not undecided(views(None), SPLIT)
+    assert not undecided(views(None, None), split_caption("A lesion."))
+    assert not undecided(views(None, None), split_caption("Left: before. Right: after."))
+
+
+def test_a_letter_stands_for_its_sub_labels_where_they_are_not_printed() -> None:
+    caption = "(A1) Left. (A2) Right. (B) Heart."
+    whole, heart = paired(views("A", "B"), caption)
+    assert (whole.label, whole.subcaption, heart.subcaption) == ("A", "Left. Right.", "Heart.")
+    assert [p.subcaption for p in paired(views("A1", "A2", "B"), caption)] == ["Left.", "Right.", "Heart."]
 
 
 def test_a_persons_word_wins() -> None:

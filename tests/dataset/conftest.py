@@ -95,7 +95,7 @@ def _figure(found: dict[str, list[Row]], article: str, number: int, position: in
         })
         found["align"].append({
             "panel_id": panel, "label": "AB"[index], "subcaption": f"{('left', 'right')[index]} view",
-            "preamble": f"Study {number}:", "method": "label", "confidence": 0.4 if index else 0.95,
+            "preamble": f"Study {number}:", "method": "label", "confidence": 0.4 if index else 0.95, "flags": [],
         })
 
 
