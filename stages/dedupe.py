@@ -47,7 +47,7 @@ def run(context: TaskContext) -> TaskOutput:
 
 
 def candidates(rows: pa.Table, exclusions: Exclusions, paths: Sequence[Path], folder: Path) -> pa.Table:
-    """The input of assign_splits, sorted by panel_id. `rows`: those of `hashes`, without thumbnails, in the order of `paths`."""
+    """The input of assign_splits, sorted by panel_id. `rows`: those of `hashes` in the order of `paths`."""
     order = pc.sort_indices(rows["panel_id"])
     rows = rows.take(order)
     panels = len(rows)

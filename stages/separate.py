@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ _FEW = 3
 """So many figures are separated sooner here than processes for them start."""
 
 
-def separate_all(lines: Iterator[Row], base: Path, spent: Spent) -> Iterator[Row]:
+def separate_all(lines: Iterator[Row], base: Path, spent: Spent) -> Generator[Row]:
     """The output line of each input line, in order; image paths are relative to `base`.
 
     A figure that fails becomes {"id", "error"}, whatever the reason, the death of its process included: the others have

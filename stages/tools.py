@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,8 @@ def separate(options: argparse.Namespace) -> int:
     lines = _read(str(source), ("id", "image"))
     spent: dict[str, float] = {}
     start = time.perf_counter()
-    count = _write(options.out, separate_all(lines, source.parent, spent))
+    with closing(separate_all(lines, source.parent, spent)) as answers:
+        count = _write(options.out, answers)
     seconds = time.perf_counter() - start
     parts = ", ".join(f"{part} {1000 * spent[part] / max(count, 1):.0f}" for part in spent)
     print(f"{count} figures separated into {options.out}: {count / seconds:.1f} figures/s; ms a figure: {parts}")

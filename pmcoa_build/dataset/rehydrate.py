@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Generator, Iterator, Mapping, Set
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path, PurePosixPath
@@ -57,8 +58,9 @@ def rehydrate(table: pa.Table, out: Path, fetch: Fetch, cut: Cut, md5s: Mapping[
     with atomic(out) as temporary, shard_writer(temporary, target) as writer:
         for part in _row_groups(out) if held else ():
             writer.write_table(part.cast(target))
-        for part in _filled(rows, wanted, _fetched(names, fetch, md5s), cut, result):
-            writer.write_table(part.cast(target))
+        with closing(_fetched(names, fetch, md5s)) as images:  # its threads end here, whatever happens
+            for part in _filled(rows, wanted, images, cut, result):
+                writer.write_table(part.cast(target))
     return result
 
 
@@ -114,7 +116,7 @@ def _field(own: pa.Field, nulls: int) -> pa.Field:
     return known.with_nullable(known.nullable or nulls > 0)
 
 
-def _fetched(names: list[str], fetch: Fetch, md5s: Mapping[str, str]) -> Iterator[bytes | UnitLost]:
+def _fetched(names: list[str], fetch: Fetch, md5s: Mapping[str, str]) -> Generator[bytes | UnitLost]:
     """The images in their order, a few ahead of who asks."""
     def attempt(name: str) -> bytes | UnitLost:
         try:

@@ -45,7 +45,11 @@ def lost(unit: Unit, reason: str, detail: str) -> Result:
 
 
 def in_order(one: Callable[[Item], Made], items: Iterable[Item], at_once: int) -> Iterator[Made]:
-    """`one` of each item in the order of the items, `at_once` of them under way in threads, a few more waiting."""
+    """`one` of each item in the order of the items, `at_once` of them under way in threads, a few more waiting.
+
+    Who may leave off before the end closes it: threads are waited for, and the garbage collector, which may run in the
+    middle of a thread's start, would wait for ever.
+    """
     if at_once <= 1:
         yield from map(one, items)
         return

@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,8 +93,8 @@ def run_block(stage: Stage, spec: Spec, job: Job, compute: Compute, tick: Callab
         if _unchanged(block, units, prints):
             assert job.previous is not None
             return {**_kept(job.previous), "inputs": job.due.inputs}
-        outcomes = _work(block, list(zip(units, prints, strict=True)), compute, tick)
-        return _write(block, tables, outcomes)
+        with closing(_work(block, list(zip(units, prints, strict=True)), compute, tick)) as outcomes:
+            return _write(block, tables, outcomes)
     finally:
         block.content.close()
         if block.previous is not None:
@@ -166,7 +167,7 @@ def _is_empty(value: Any) -> bool:
 
 def _work(
     block: _Block, units: list[tuple[Unit, bytes]], compute: Compute, tick: Callable[[int], None]
-) -> Iterator[Done]:
+) -> Generator[Done]:
     """Outcomes in the order of the units; network stages have several under way at once."""
     connections = block.spec.source.connections if block.stage.uses_network(block.spec) else 1
     for done in in_order(lambda pair: _one(block, *pair, compute), units, connections):

@@ -64,7 +64,8 @@ def test_groups_hold_what_thumbnails_confirm_over_all_blocks(tmp_path: Path) -> 
     """Same hash: A and C look alike, B does not; D is alone. The first id is the centre, whichever block has it."""
     hashes = {"PMC3.1/A": (7, 10), "PMC3.1/B": (7, 200), "PMC20.1/C": (7, 15), "PMC20.1/D": (2**63 + 2**20, 10)}
     rows = [{"panel_id": f"{name}.jpg#xywh=0,0,9,9", "figure_id": name, "phash": f"{number:016x}",
-             "image_phash": f"{number:016x}", "thumbnail": bytes([level]) * THUMBNAIL} for name, (number, level) in hashes.items()]
+             "image_phash": f"{number:016x}", "thumbnail": bytes([level]) * THUMBNAIL}
+            for name, (number, level) in hashes.items()]
     paths = [tmp_path / "1.parquet", tmp_path / "2.parquet"]
     for path, part in zip(paths, (rows[:2], rows[2:]), strict=True):
         pq.write_table(pa.Table.from_pylist(part, schema.HASHES), path)
