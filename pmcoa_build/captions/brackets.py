@@ -60,8 +60,9 @@ _CAPITALISED = re.compile(r"\s*(?:[A-Z][a-z]{2}|[A-Z]\s[a-z]|In\s|An?\s)")
 _JOINED = re.compile(
     r"(?:[,:;(]|\b(?:in|of|by|with|and|or|from|for|on|at|the|an?|to|via|between|using|show\w*|is|are|as))\s*$"
 )
-_RPAREN = re.compile(rf"(?<![(\[\w{DASHES}/])({LIST})\)[.,:]?(?=\s|$)")
-_GLUED = re.compile(r"(?<=[a-z])([A-Z])\)\s(?=[A-Z])")
+_LISTED = re.compile(rf"(?<![(\[\w{DASHES}/])({LIST})\Z")
+_RPAREN = re.compile(r"\)[.,:]?(?=\s|$)")
+_GLUED = re.compile(r"\)\s(?=[A-Z])(?<=[a-z][A-Z]\)\s)")
 
 
 @lru_cache(maxsize=8192)
@@ -165,9 +166,12 @@ def legends(text: str) -> Iterator[Marker]:
 def half_brackets(text: str) -> Iterator[Marker]:
     """ "A) …", where brackets do not balance."""
     for match in _RPAREN.finditer(text):
-        if text.rfind("(", 0, match.start()) > text.rfind(")", 0, match.start()):
+        behind = text.rfind(")", 0, match.start()) + 1
+        if text.find("(", behind, match.start()) >= 0:
             continue  # the end of a bracket
-        opens = opens_unmarked(text, match.start(), match.end())
-        yield Marker(match.start(), match.end(), lb.parse_list(match[1]), "rparen", 0.85 if opens else 0.6, opens)
+        named = _LISTED.search(text, behind, match.start())
+        if named:
+            opens = opens_unmarked(text, named.start(), match.end())
+            yield Marker(named.start(), match.end(), lb.parse_list(named[1]), "rparen", 0.85 if opens else 0.6, opens)
     for match in _GLUED.finditer(text):
-        yield Marker(match.start(1), match.end(1) + 1, (match[1],), "rparen", 0.7, True)
+        yield Marker(match.start() - 1, match.start() + 1, (text[match.start() - 1],), "rparen", 0.7, True)

@@ -33,9 +33,10 @@ JOINED = re.compile(
 )
 TRAILED = re.compile(rf"\s*(?:(?P<list>[,;.:)]|$|(?:and|or|vs|versus|while|whereas)\b)|(?:{_VERB}|{_PREPOSITION})\b)")
 NOTHING = re.compile(r"[\s.,;:)\]]*$")
-_CUT_LEFT = re.compile(r"(?:[\s,;:.)\]|\u2013\u2014]|-\s)*(?:(?:and|or)\b)?[\s,;:]*")
+_CUT_LEFT = re.compile(r"(?:[\s,;:.)\]|\u2013\u2014]+|-\s)*+(?:(?:and|or)\b)?[\s,;:]*")
 _WORDED = re.compile(r"[^\W_]")
 _LOOSE_ENDS = " \t\n\r\v\f\u00a0\u2002\u2003\u2009\u200a\u202f\u3000,;:([-\u2013\u2014"
+_CONJUNCTIONS = (" and", " or", " while", " whereas")
 SPLIT = re.compile(r"(?:[,;]\s*(?:and|or|while|whereas|but)?|\b(?:and|or|while|whereas|but))\s+")
 GOES_ON = re.compile(rf"\s*(?:{_VERB}|with|without|in|at|of|from|on|for|after|before)\b")
 PREPOSITION_END = re.compile(rf"\b(?!before|after|during|without)(?:{_PREPOSITION})\s*$")
@@ -80,7 +81,7 @@ class Clauses:
         if span is not None:
             for label in labels:
                 known = self.of.setdefault(label, [])
-                if not any(first <= span[0] and span[1] <= last for first, last in known[-8:]):
+                if not (known and any(first <= span[0] and span[1] <= last for first, last in known[-8:])):
                     known.append(span)
 
 
@@ -89,9 +90,10 @@ def trim(text: str, start: int, end: int) -> Span | None:
     cut = _CUT_LEFT.match(text, start, end)
     start = cut.end() if cut else start
     kept = text[start:end].rstrip(_LOOSE_ENDS)
-    for word in (" and", " or", " while", " whereas"):
-        if kept.endswith(word):
-            kept = kept[: -len(word)].rstrip(_LOOSE_ENDS)
+    if kept.endswith(_CONJUNCTIONS):
+        for word in _CONJUNCTIONS:
+            if kept.endswith(word):
+                kept = kept[: -len(word)].rstrip(_LOOSE_ENDS)
     end = start + len(kept)
     return (start, end) if _WORDED.search(kept) else None
 

@@ -32,14 +32,14 @@ _BARE_INNER = re.compile(r"[,;:.(]\s*(?:and\s+|or\s+)?([a-z](?:[\u2013-][a-z])?)
 _BARE_LIST = re.compile(
     rf";\s+(?:and\s+|or\s+)?({UNIT}(?:(?:{lb.RANGE}|{lb.COMMA}){UNIT}(?![\w'])){{1,25}})\s+(?=[a-z]{{2}})"
 )
-_BARE_UPPER = re.compile(r"(?<![\w\u2013/-])([A-Z](?:[\u2013-][A-Z])?)(?=\s+[A-Za-z\d])")
+_BARE_UPPER = re.compile(r"([A-Z](?<![\w\u2013/-].)(?:[\u2013-][A-Z])?)(?=\s+[A-Za-z\d])")
 _BARE_LOWER = re.compile(
     r" (?:(?<=[a-z] )(a)(?=\s+\d|\s+[A-Z]{2})|(?<=\band )([b-z])(?=\s+[A-Z\d]|\s+[a-z]{3})|"
     r"(?<=[a-z)] )([b-h])(?=\s+[A-Z][a-z]))"
 )
-_GLUED_LIST = re.compile(rf"(?<![\w{DASHES}])([A-Z](?:{lb.RANGE}|{lb.COMMA})[A-Z])(?=[A-Z][a-z]{{3}})")
-_LOOSE_LIST = re.compile(rf"\s(?<=[\w)]\s)([A-Z](?:{lb.RANGE}|{lb.COMMA})[A-Z])[.:]\s(?=[A-Z])")
-_LOOSE = re.compile(r"\s(?<=[\w)]\s)([A-Za-z])[.:](?=\s)|\)([A-Z]):")
+_GLUED_LIST = re.compile(rf"([A-Z](?<![\w{DASHES}].)(?:{lb.RANGE}|{lb.COMMA})[A-Z])(?=[A-Z][a-z]{{3}})")
+_LOOSE_LIST = re.compile(rf"([A-Z](?<=[\w)]\s.)(?:{lb.RANGE}|{lb.COMMA})[A-Z])[.:]\s(?=[A-Z])")
+_LOOSE = re.compile(r"[\s)](?:(?<=[\w)]\s)([A-Za-z])[.:](?=\s)|(?<=\))([A-Z]):)")
 _LOOSE_PAIR = re.compile(r" (?<=\w )([Aa])([.:])\s(?=\w)[^.:;]{3,120}?[\s,]and\s([Bb])\2\s(?=\w)")
 _GENUS = re.compile(
     r"[A-Z]\.\s?[a-z]+(?:[ui]s|um|[a-z]i|ae|[ae]ns|[b-df-z]a|oides|gaster|pombe|rerio|mays|vivax|niger)\b"
@@ -47,8 +47,8 @@ _GENUS = re.compile(
 """A genus cut to its letter before an epithet, "C. elegans"; or "C. retina", where A and B are dotted so too."""
 _IN_OPEN = re.compile(rf"(?:[Ii]n|[Ff]or)\s+\(?({LIST})\)?\s*,(?=\s)")
 _INNER = re.compile(
-    rf"(?:(?:(?<=[;,:(])\s*|(?<=[{DASHES}])\s+)(?:and\s+|or\s+)?|(?<=\s)(?:and|or|for|in)\s+)({LIST})"
-    r"(?:\s*(?:[,:;]|=(?!\s*[\d<]))|\)(?:[.,:])?|\.)(?=\s)"
+    rf"[\s;,:({DASHES}](?:(?<=\s)(?:and|or|for|in)\s+|(?:(?<=[;,:(])\s*|(?<=[{DASHES}])\s+)(?:and\s+|or\s+)?)({LIST})"
+    r"(?=(\s*(?:[,:;]|=(?!\s*[\d<]))|\)(?:[.,:])?|\.)(?=\s))"
 )
 _WORD = re.compile(rf"\b((?:[Ii]n\s+)?[Pp]anels?)\s+\(?({LIST})\)?(?![\w(])")
 _MENTION = re.compile(rf"\b(?:in|on|for|of|from|see|to)\s+(?!a\s+[^\W\d_]|I\b|a\s+\d)({LIST})(?=[\s.,;:)]|$)")
@@ -61,7 +61,8 @@ _CITED = re.compile(
 )
 CITES = re.compile(r"\b(?:in|of|than|from|to|for|by|like|as|with|see|cf\.?)\s*$", re.I)
 BOUNDARY = re.compile(
-    r"[.!?](?:[\"\u201d\u2019')\]]{0,2})(?:\s+|(?=[(\[][A-Za-z]\b|[A-Z][a-z]{2}|[A-Z]{2,}\s|[A-Z][.):,]))|\n+"
+    r"[.!?\n](?:(?<=\n)\n*|(?<!\n)[\"\u201d\u2019')\]]{0,2}"
+    r"(?:\s+|(?=[(\[][A-Za-z]\b|[A-Z][a-z]{2}|[A-Z]{2,}\s|[A-Z][.):,])))"
 )
 _ABBREVIATED = re.compile(
     r"(?:\b(?:[Ff]igs?|vs|e\.g|i\.e|cf|ca|al|[Nn]o|[Nn]os|approx|[Ss]t|Dr|Prof|sp|spp|var|subsp|resp|[Ee]q|[Ee]qs|[Rr]efs?|"
@@ -140,8 +141,8 @@ _FOOTNOTE = re.compile(r"\s*[pP]\s*[<=\u2264]")
 
 def _elsewhere(text: str) -> Iterator[Marker]:
     for match in _INNER.finditer(text):
-        strength = 0.6 if text[max(0, match.start() - 3) : match.start()].rstrip()[-1:] == ";" else 0.4
-        yield Marker(match.start(1), match.end(), lb.parse_list(match[1]), "inner", strength, False)
+        strength = 0.6 if text[max(0, match.start() - 2) : match.start() + 1].rstrip()[-1:] == ";" else 0.4
+        yield Marker(match.start(1), match.end(2), lb.parse_list(match[1]), "inner", strength, False)
     if text.count(")") > text.count("("):
         yield from half_brackets(text)
     for match in _WORD.finditer(text) if "anel" in text else ():
@@ -187,41 +188,36 @@ def candidates(text: str, starts: list[int]) -> list[Marker]:
     kept: list[Marker] = []
     for marker in sorted(found, key=lambda m: (m.start, -m.strength)):
         if kept and marker.start < kept[-1].end:
-            if _sureness(marker) > _sureness(kept[-1]) and (marker.strength >= 0.5 or marker.labels != kept[-1].labels):
+            if (marker.strength >= 0.5 or marker.labels != kept[-1].labels) and _sureness(marker) > _sureness(kept[-1]):
                 kept[-1] = marker
         else:
             kept.append(marker)
     return kept if any(m.strength >= 0.5 for m in kept) else _figure_head(text) or kept
 
 
-_GLOSSARY = re.compile(r"\s*(?:\w+ )?(?:abbreviations?|abbr|key)\b", re.I)
+_ASIDE = re.compile(rf"\s*+(?:(?P<scale>{SCALE})|(?P<glossary>(?i:(?:\w++ )?(?:abbreviations?|abbr|key)\b)))")
 
 
 def _demoted(text: str, starts: list[int], found: list[Marker]) -> list[Marker]:
     """Markers in a sentence of scale bars name what stands elsewhere; letters of abbreviations name nothing."""
-    glossaries = {start for start in starts if _GLOSSARY.match(text, start)}
-    scales = {start for start in starts if SCALE.match(text, start)}
-    if not glossaries and not scales:
+    asides = {start: match.lastgroup for start in starts if (match := _ASIDE.match(text, start))}
+    if not asides:
         return found
     kept = []
     for marker in found:
-        sentence = starts[max(bisect_right(starts, marker.start) - 1, 0)]
-        if sentence in scales:
+        aside = asides.get(starts[max(bisect_right(starts, marker.start) - 1, 0)])
+        if aside == "scale":
             kept.append(marker._replace(strength=min(marker.strength, 0.45)))
-        elif sentence not in glossaries or marker.strength >= 0.8:
+        elif aside is None or marker.strength >= 0.8:
             kept.append(marker)
     return kept
 
 
 def _cited(text: str, marker: Marker) -> bool:
     """Is this the letter of something else: "type B", "Fig. 2B"?"""
-    if marker.style not in ("paren", "extra", "legend") and text[marker.start] not in "([":
-        return (
-            not marker.opens
-            and marker.style != "mention"
-            and _CITED.search(text, max(0, marker.start - 14), marker.start) is not None
-        )
-    return False
+    if marker.opens or marker.style in ("paren", "extra", "legend", "mention") or text[marker.start] in "([":
+        return False
+    return _CITED.search(text, max(0, marker.start - 14), marker.start) is not None
 
 
 def _without_genera(text: str, found: list[Marker]) -> list[Marker]:

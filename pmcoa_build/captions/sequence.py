@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -127,7 +126,7 @@ def _table(markers: list[Marker], kind: str) -> Table:
 def _beginnings(table: Table) -> list[int]:
     """Places where the figure's labels may begin: the first of the alphabet; a later one ("Figs. H–K. H: …") where two
     in brackets or three that open clauses follow each other."""
-    if any(m.opens and m.strength >= 0.8 for m in table.get(0, [])) or len(table) < 2:
+    if len(table) < 2 or any(m.opens and m.strength >= 0.8 for m in table.get(0, [])):
         return [0]
     sure = {
         r: [m for m in table[r] if m.strength >= 0.8 and (m.opens or m.style in ("paren", "figure"))] for r in table
@@ -198,6 +197,8 @@ def _home(table: Table, place: int, position: int, homes: Homes) -> Marker | Non
     here = table.get(place, [])
     strong = [m for m in here if m.strength >= 0.5]
     if strong:
+        if len(strong) == 1:
+            return strong[0]
         begun = _start(homes) if homes else -1
         strong = [m for m in strong if m.start >= begun] or strong  # "all from Peru, but (K–L). Ribs (A), …"
         first = strong[0]
@@ -218,12 +219,19 @@ def _home(table: Table, place: int, position: int, homes: Homes) -> Marker | Non
     return home
 
 
+@lru_cache(maxsize=4096)
+def _whole(labels: tuple[str, ...], place: int, kind: str) -> tuple[str, ...]:
+    """The first of the labels at a place, of either case; none where only sub-labels of a letter are there."""
+    alike = {"upper": str.upper, "lower": str.lower}.get(kind, str)
+    plain = tuple(label for label in labels if _place(alike(label), kind) == place)
+    return plain[:1] if kind in ("roman", "digit") or any(len(label) == 1 for label in plain) else ()
+
+
 def _labels_at(home: Marker, here: list[Marker], place: int, kind: str) -> list[str]:
     """The labels at one place: the letter, or its sub-labels where the letter itself is never named."""
-    alike = {"upper": str.upper, "lower": str.lower}.get(kind, str)
-    plain = [label for label in home.labels if _place(alike(label), kind) == place]
-    if any(len(label) == 1 for label in plain) or kind in ("roman", "digit"):
-        return plain[:1]
+    whole = _whole(home.labels, place, kind)
+    if whole or kind in ("roman", "digit"):
+        return [*whole]
     letters = [label for m in here if m.strength >= 0.5 for label in m.labels if rank(label, kind) == place]
     if letters:
         return letters[:1]
@@ -234,8 +242,11 @@ def _labels_at(home: Marker, here: list[Marker], place: int, kind: str) -> list[
 def _score(homes: Homes, kind: str) -> float:
     if not homes:
         return 0.0
-    counts = Counter(homes.values())  # a range of 24 is no better than four labels
-    best = [home.strength * (1.5 if home.opens else 1.0) * min(count, 4) for home, count in counts.items()]
+    starts = [home.start for home in homes.values()]
+    distinct = dict(zip(starts, homes.values(), strict=True))
+    best = [  # a range of 24 is no better than four labels
+        home.strength * (1.5 if home.opens else 1.0) * min(starts.count(start), 4) for start, home in distinct.items()
+    ]
     if len(homes) == 1 and not _alone(next(iter(homes.values()))):
         return 0.0
     if kind == "digit" and not all(home.opens and home.style == "paren" for home in homes.values()):
@@ -254,9 +265,9 @@ def _without_cited(homes: Homes) -> Homes:
     """Where clauses open with their markers, a bracket inside one that also names an opened label ("sites (A to F)")
     introduces nothing."""
     opened = {label for label, home in homes.items() if home.opens and home.strength >= 0.8}
-    begun = min((homes[label].start for label in opened), default=0)
     if len(opened) < 2 or next(iter(homes)) not in opened:
         return homes
+    begun = min(homes[label].start for label in opened)
     return {
         label: home
         for label, home in homes.items()
@@ -285,15 +296,15 @@ def _reaching(text: str, markers: list[Marker], homes: Homes) -> list[Marker]:
 
 def _settle(markers: list[Marker], homes: Homes) -> Sequence:
     """All the markers that name believed labels, beside the labels' homes."""
-    styles = {home.style for home in homes.values()}
+    known, styles = set(homes), {home.style for home in homes.values()}
     trail = sum(not home.opens for home in homes.values()) * 2 > len(homes)
     used = []
     for marker in markers:
-        named = tuple(dict.fromkeys(label if label in homes else base(label) for label in marker.labels))
-        if not all(label in homes for label in named):
-            continue
-        if marker.labels != named and marker.style not in ("paren", "extra"):
-            continue  # "A1" inside lettered panels counts only where it is bracketed
+        named = marker.labels
+        if not known.issuperset(named):
+            named = tuple(dict.fromkeys(label if label in homes else base(label) for label in named))
+            if not known.issuperset(named) or marker.style not in ("paren", "extra"):
+                continue  # "A1" inside lettered panels counts only where it is bracketed
         home_here = any(homes[label] is marker for label in named)
         if not home_here and (marker.style == "loose" or (marker.style == "bare" and "bare" not in styles)):
             continue  # "A Venn diagram" where A is "(A)"
@@ -301,7 +312,8 @@ def _settle(markers: list[Marker], homes: Homes) -> Sequence:
         seeming = trail and marker.strength == 0.9 and marker.style == "paren"
         opens = marker.opens and not seeming
         if marker.strength >= 0.5 or home_here or marker.style in styles or marker.style in _KEPT:
-            used.append(marker._replace(labels=named, opens=opens))
+            same = named is marker.labels and opens == marker.opens
+            used.append(marker if same else marker._replace(labels=named, opens=opens))
     named_by = {label for marker in used for label in marker.labels}
     starts = {label: home.start for label, home in homes.items() if label in named_by}
     return Sequence(tuple(starts), used, starts)

@@ -18,11 +18,14 @@ _PLURAL_VERB = re.compile(
 def hand_out(out: Clauses, text: str, start: int, end: int, markers: list[Marker]) -> tuple[str, ...]:
     """Share one sentence among the labels of its markers; gives those that the next sentence goes on with."""
     first = markers[0]
-    named = _named(markers)
     for marker in markers:
         if marker.extra:
             out.give(marker.labels, *marker.extra, text)
-    if first.opens and len(markers) > 1 and len(first.labels) > 1 and set(first.labels) == set(named):
+    if len(markers) == 1:
+        _share(out, text, start, end, markers)
+        return first.labels
+    named = _named(markers)
+    if first.opens and len(first.labels) > 1 and set(first.labels) == set(named):
         start, markers = first.end, markers[1:]
         inner = {label for m in markers for label in m.labels}
         if len(inner) < 2:
