@@ -52,7 +52,9 @@ class _Walk:
 
     def active(self, here: list[Marker], kind: str) -> list[Marker]:
         """The markers of a sentence that hand out its text; the others only cite a panel."""
-        first = here[0] if here and here[0].opens else None
+        if not here:
+            return []
+        first = here[0] if here[0].opens else None
         group = set(first.labels if first else self.current)
         return [m for m in here if m is first or self.hands_out(m, first, group, kind)]
 

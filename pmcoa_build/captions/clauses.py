@@ -95,7 +95,7 @@ def trim(text: str, start: int, end: int) -> Span | None:
             if kept.endswith(word):
                 kept = kept[: -len(word)].rstrip(_LOOSE_ENDS)
     end = start + len(kept)
-    return (start, end) if _WORDED.search(kept) else None
+    return (start, end) if kept[:1].isalnum() or _WORDED.search(kept) else None
 
 
 def sentences(text: str, starts: list[int], sequence: Sequence) -> list[Span]:

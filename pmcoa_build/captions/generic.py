@@ -25,20 +25,20 @@ _KINDS = {
         r"(?:unpaired|paired|student|repeated measures|two-way|one-way|anova|differences? between)\b)"
     ),
     "abbreviations": (
-        r"(?:(?i:(?:\w+ )?abbreviations?|abbr|key|legend)\b|"
-        r"(?:[^\W_][\w/+-]{0,12}\s*[,=:]\s*[^,;=]{2,60}[;,.]\s*){2}|"
-        r"[A-Z][A-Za-z0-9-]{1,9}(?:, | indicates )[a-z][^;,.]{3,60}(?:\.?\s*$|;))"
+        r"(?:(?i:(?:\w++ )?abbreviations?|abbr|key|legend)\b|"
+        r"(?:[^\W_][\w/+-]{0,12}+\s*+[,=:]\s*[^,;=]{2,60}[;,.]\s*){2}|"
+        r"[A-Z][A-Za-z0-9-]{1,9}+(?:, | indicates )[a-z][^;,.]{3,60}(?:\.?\s*$|;))"
     ),
     "see": (
         r"(?i:see (?:also|text|main|supp)|for (?:details|more|further|clarity|abbreviations|controls|interpretation)|"
-        r"(?:additional |further )?(?:details|information) (?:\w+ ){0,2}(?:described|given|provided|found)|"
+        r"(?:additional |further )?(?:details|information) (?:\w++ ){0,2}(?:described|given|provided|found)|"
         r"additional (?:details|information)|data information|the online version|"
         r"(?:the )?(?:raw|source) data|reproduced|adapted|reprinted|"
         r"modified (?:from|with)|images? (?:courtesy|were)|please|copyright|"
-        r"dashed|shad\w+ areas?[,:]|(?:the )?[xy][- ]ax[ie]s|"
-        r"(?:all |the )*(?:\w+ )?(?:images?|sections?|pictures?|micrographs?|blots?|plots?|graphs?|traces?) "
+        r"dashed|shad\w++ areas?[,:]|(?:the )?[xy][- ]ax[ie]s|"
+        r"(?:all |the )*(?:\w++ )?(?:images?|sections?|pictures?|micrographs?|blots?|plots?|graphs?|traces?) "
         r"(?:shown )?(?:are|were) representative|"
-        r"(?:the )?(?:\w+ ){0,2}(?:\w+ and \w+ )?(?:lines?|circles?|dots|colou?rs?|shad\w+ areas?|areas?)"
+        r"(?:the )?(?:\w++ ){0,2}(?:\w++ and \w++ )?(?:lines?|circles?|dots|colou?rs?|shad\w++ areas?|areas?)"
         r" (?:indicate|represent|show|denote|mark)s?\b)"
     ),
 }

@@ -50,7 +50,7 @@ _INNER = re.compile(
     rf"[\s;,:({DASHES}](?:(?<=\s)(?:and|or|for|in)\s+|(?:(?<=[;,:(])\s*|(?<=[{DASHES}])\s+)(?:and\s+|or\s+)?)({LIST})"
     r"(?=(\s*(?:[,:;]|=(?!\s*[\d<]))|\)(?:[.,:])?|\.)(?=\s))"
 )
-_WORD = re.compile(rf"\b((?:[Ii]n\s+)?[Pp]anels?)\s+\(?({LIST})\)?(?![\w(])")
+_WORD = re.compile(rf"([IiPp](?<!\w.)(?:(?<=[Ii])n\s+[Pp]|(?<=[Pp]))anels?)\s+\(?({LIST})\)?(?![\w(])")
 _MENTION = re.compile(rf"\b(?:in|on|for|of|from|see|to)\s+(?!a\s+[^\W\d_]|I\b|a\s+\d)({LIST})(?=[\s.,;:)]|$)")
 _FIGURE_HEAD = re.compile(rf"\s*(?:Supplementary\s+)?(?:Fig\.?|Figure)\s*S?\d+\s*({LIST})\s*[.:]")
 _CITED = re.compile(
@@ -87,7 +87,7 @@ def _ends_sentence(text: str, start: int, dot: int, end: int) -> bool:
     """Is this full stop one, and not that of an abbreviation or of a marker?"""
     if _ABBREVIATED.search(text[max(start, dot - 8) : dot]):
         return False
-    if _INITIAL.search(text, max(start, dot - 9), dot):
+    if text[dot - 1].isupper() and _INITIAL.search(text, max(start, dot - 9), dot):
         return False
     if len(text[start:dot].strip(" (")) <= 1:
         return False  # "A. Left": the dot belongs to the marker
