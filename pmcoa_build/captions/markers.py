@@ -47,7 +47,7 @@ _GENUS = re.compile(
 """A genus cut to its letter before an epithet, "C. elegans"; or "C. retina", where A and B are dotted so too."""
 _IN_OPEN = re.compile(rf"(?:[Ii]n|[Ff]or)\s+\(?({LIST})\)?\s*,(?=\s)")
 _INNER = re.compile(
-    rf"[\s;,:({DASHES}](?:(?<=\s)(?:and|or|for|in)\s+|(?:(?<=[;,:(])\s*|(?<=[{DASHES}])\s+)(?:and\s+|or\s+)?)({LIST})"
+    rf"[\s;,:({DASHES}](?:(?<=\s)(?:and|or|for|in)\s+|(?<!\s)(?:\s+|(?<=[;,:(]))(?:and\s+|or\s+)?)({LIST})"
     r"(?=(\s*(?:[,:;]|=(?!\s*[\d<]))|\)(?:[.,:])?|\.)(?=\s))"
 )
 _WORD = re.compile(rf"([IiPp](?<!\w.)(?:(?<=[Ii])n\s+[Pp]|(?<=[Pp]))anels?)\s+\(?({LIST})\)?(?![\w(])")
