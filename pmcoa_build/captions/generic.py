@@ -12,6 +12,7 @@ SCALE = (
     r"(?i:(?:all |the |in all \w+,? )?(?:(?:(?:horizontal|vertical|white|black) )?(?:scale[\s-]*)?bars?\b|"
     r"(?:(?:original|objective) )?magnifications?\b|scales?\b|mag\.))"
 )
+"""Pattern of a sentence of scale bars, from its first word on."""
 _KINDS = {
     "scale": SCALE,
     "statistics": (

@@ -16,6 +16,8 @@ from pmcoa_build.captions.brackets import Marker, half_brackets, in_brackets, le
 from pmcoa_build.captions.generic import SCALE
 from pmcoa_build.captions.labels import DASHES, LIST, UNIT
 
+# Patterns looked for all over a caption begin with a set of characters where they can: `re` skips to these quickly, but
+# tries a pattern that begins otherwise at every place.
 _POSSIBLE = re.compile(
     r"\(?(?:[A-Za-z]\b|[A-Za-z]\d|[ivxA-Z][ivx]+\b|\d|(?:and|or|[Ii]n|[Ff]or|[Pp]anels?|[Pp]arts?|[Ii]mages?)\s)"
 )
