@@ -79,7 +79,7 @@ def run(figures: list[Figure], detector: Detector) -> tuple[dict[str, list[Figur
         spent["encode"] += time.perf_counter() - start
         spent["CPU of all"] += time.process_time() - cpu
         alone = detector.detect(rgb)
-        rows["without caption"].append(output_line(figure["id"], rgb.shape, "", alone))
+        rows["without caption"].append(output_line(figure["id"], rgb.shape, "", split_caption(""), alone))
         for name, row in baselines(figure, rgb, alone.proposals).items():
             rows[name].append(row)
     return rows, spent

@@ -32,9 +32,10 @@ def units(tables: Tables, spec: Spec, block: str) -> list[Unit]:
     captions = {row["figure_id"]: row["caption"] for row in tables["figures"].to_pylist()}
     media = {row["image_id"]: row for row in tables["media"].to_pylist()}
     sizes = {name: [row["width"], row["height"]] for name, row in media.items()}
-    said, gone = _corrected(tables["panels"].to_pylist(), spec.align.corrections)
+    found = tables["panels"].to_pylist()
+    said, gone = _corrected(found, spec.align.corrections)
     panels = defaultdict(list)
-    for row in tables["panels"].to_pylist():
+    for row in found:
         more = {"size": sizes[row["image_id"]], "correction": said.get(row["panel_id"])}
         panels[row["figure_id"]].append({key: row[key] for key in _SEEN} | more)
     result = []

@@ -28,7 +28,10 @@ from pmcoa_build.spec import Spec
 
 def units(tables: Tables, spec: Spec, block: str) -> list[Unit]:
     """One unit an image; of the caption only labels and cues count, so that other edits to it cost nothing."""
-    heard = {row["figure_id"]: _heard(row["caption"]) for row in tables["figures"].to_pylist()}
+    media = tables["media"].to_pylist()
+    fetched = {row["figure_id"] for row in media}
+    heard = {row["figure_id"]: _heard(row["caption"]) for row in tables["figures"].to_pylist()
+             if row["figure_id"] in fetched}
     corrections = load_corrections(spec.align.corrections) if spec.align.corrections else {}
     shared = {"min_side": spec.panels.min_side, "kinds": spec.panels.kinds, "max_side": spec.panels.max_side,
               "quality": spec.panels.quality}
@@ -39,7 +42,7 @@ def units(tables: Tables, spec: Spec, block: str) -> list[Unit]:
              **_moves(corrections.get(row["image_id"], []))},
             content={"media": row["image_id"]},
         )
-        for row in tables["media"].to_pylist()
+        for row in media
     ]
 
 

@@ -103,12 +103,12 @@ def answer(name: str, rgb: np.ndarray, caption: str, detector: Detector, spent: 
     found = detector.detect(rgb, labels=split.labels, cues=kind_cues(split, caption))
     for part, seconds in found.seconds.items():
         spent[part] = spent.get(part, 0.0) + seconds
-    return output_line(name, rgb.shape, caption, found)
+    return output_line(name, rgb.shape, caption, split, found)
 
 
-def output_line(name: str, shape: tuple[int, ...], caption: str, found: Separation) -> Row:
+def output_line(name: str, shape: tuple[int, ...], caption: str, split: SplitCaption, found: Separation) -> Row:
     """What was found in a figure of `shape` (height, width, …), with the parts of its caption."""
-    split, (height, width) = split_caption(caption), shape[:2]
+    height, width = shape[:2]
     return {
         "id": name, "width": width, "height": height, "panels": _panels(found, split, caption, width, height),
         "candidates": [{"box": list(box), "score": round(score, 4)} for box, score in found.candidates],
