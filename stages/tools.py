@@ -1,4 +1,5 @@
-"""Commands that need no build: the parser, the caption splitter, the separator, the sample, the detector's training."""
+"""Commands that need no build: the parser, the caption splitter, the separator, the sample, the detector's training,
+and a model on the public benchmarks."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pmcoa_build.errors import UsageError
+from stages.benchmark import benchmark, with_benchmarks
 from stages.detector import detector, with_plan
 
 Row = dict[str, Any]
@@ -139,4 +141,5 @@ COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], Add]] = {
     "separate": (separate, _separate_options),
     "sample": (sample, _sample_options),
     "detector": (detector, with_plan),
+    "benchmark": (benchmark, with_benchmarks),
 }

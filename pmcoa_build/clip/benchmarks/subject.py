@@ -1,0 +1,116 @@
+"""The model that is scored: opened from any of its forms, and the features it gives."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pmcoa_build.clip import checkpoint
+from pmcoa_build.clip.images import normalise
+from pmcoa_build.clip.retrieval import Features
+from pmcoa_build.clip.tokenizer import Tokenizer, load_tokenizer
+from pmcoa_build.errors import UsageError
+
+if TYPE_CHECKING:
+    from pmcoa_build.clip.model import PMCCLIP
+
+_BATCH = 64
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model in evaluation mode on its device (the GPU if there is one), its tokenizer, and who it is.
+
+    Nobody changes `net`: what is trained on, is trained as a copy.
+    """
+
+    net: PMCCLIP
+    tokenizer: Tokenizer
+    name: str
+    weights_sha256: str
+
+    @property
+    def image_size(self) -> int:
+        """Side of the square images that the model takes, in pixels."""
+        return self.net.config.vision_cfg.image_size
+
+    @property
+    def device(self) -> Any:
+        """Where the model lies."""
+        return self.net.logit_scale.device
+
+
+def open_subject(path: Path, text_model: str | None = None) -> Subject:
+    """Open an exported folder of `train`, or a released checkpoint: one file, or a folder of its three parts.
+
+    `text_model`: the BERT (Hub name or folder) whose tokenizer a released checkpoint goes with, PubMedBERT if None.
+    Raises UsageError where there is no such model.
+    """
+    if not path.exists():
+        raise UsageError(f"There is no model {path}.")
+    if (path / checkpoint.CONFIG).exists():
+        if text_model:
+            raise UsageError(f"{path} names its own text model; --text-model is for released checkpoints.")
+        net, about = checkpoint.load_exported(path)
+        name, digest = about["model"]["name"] or "PMC-CLIP", about["weights_sha256"]
+        return Subject(net, _tokenizer(net, about["text_model"]), name, digest)
+    return _released(path, text_model)
+
+
+def _released(path: Path, text_model: str | None) -> Subject:
+    import torch
+
+    from pmcoa_build.clip.model import PMCCLIP
+
+    net = PMCCLIP.from_released(path, text_model=text_model)
+    text = text_model or net.config.text_cfg.bert_model_name
+    tokenizer = _tokenizer(net, text)
+    net = net.to("cuda" if torch.cuda.is_available() else "cpu")
+    return Subject(net, tokenizer, f"released, text {text}", _digest(path))
+
+
+def _tokenizer(net: PMCCLIP, text_model: str) -> Tokenizer:
+    text = net.config.text_cfg
+    tokenizer = load_tokenizer(text_model, text.context_length)
+    if tokenizer.size > text.vocab_size:
+        raise UsageError(f"The tokenizer of {text_model!r} has {tokenizer.size} tokens, the model {text.vocab_size}.")
+    return tokenizer
+
+
+def _digest(path: Path) -> str:
+    """sha256 of a file, or of the names and digests of a folder's weights."""
+    if path.is_dir():
+        lines = [f"{file.name} {_digest(file)}\n" for file in sorted(path.glob("*.pth"))]
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def encode_images(subject: Subject, batches: Iterable[NDArray[np.uint8]]) -> Features:
+    """Unit vectors (N, D), float32, of batches of RGB squares (B, S, S, 3) of the model's size."""
+    import torch
+
+    parts = []
+    with torch.inference_mode():
+        for pixels in batches:
+            images = normalise(torch.from_numpy(pixels).to(subject.device))
+            parts.append(subject.net.encode_image(images).float().cpu().numpy())
+    return np.concatenate(parts)
+
+
+def encode_texts(subject: Subject, texts: Sequence[str]) -> Features:
+    """Unit vectors (N, D), float32."""
+    import torch
+
+    parts = []
+    with torch.inference_mode():
+        for at in range(0, len(texts), _BATCH):
+            ids = torch.tensor([subject.tokenizer.encode(text) for text in texts[at : at + _BATCH]])
+            parts.append(subject.net.encode_text(ids.to(subject.device)).float().cpu().numpy())
+    return np.concatenate(parts)

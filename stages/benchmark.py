@@ -1,0 +1,63 @@
+"""`benchmark`: a model on the public benchmarks, from the files as published, beside the paper's numbers.
+
+Each protocol is stored when it is whole, in scores.parquet: what is stored for the same weights, data, protocol and
+seed is not computed again, so that a killed run goes on, and runs with other models or seeds add to one table.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from pmcoa_build import spec as specs
+from pmcoa_build.clip.benchmarks.catalogue import BENCHMARKS, protocols
+from pmcoa_build.engine import state as states
+from pmcoa_build.errors import UsageError
+
+OUT = "builds/benchmarks"
+
+
+def benchmark(options: argparse.Namespace) -> int:
+    """Score a model on ROCO, MedMNIST and the VQA sets, beside the paper's numbers."""
+    from pmcoa_build.clip.benchmarks.store import score
+    from pmcoa_build.clip.benchmarks.subject import open_subject
+
+    chosen = {name: Path(folder) for name in BENCHMARKS if (folder := getattr(options, name.replace("-", "_")))}
+    if not chosen:
+        raise UsageError(f"Name at least one benchmark: {', '.join(f'--{name} FOLDER' for name in BENCHMARKS)}.")
+    for folder in chosen.values():
+        if not folder.exists():
+            raise UsageError(f"{folder} does not exist.")
+    path = Path(options.out) / "scores.parquet"
+    subject = open_subject(_model(options.model), options.text_model)
+    for name, folder in chosen.items():
+        score(protocols(name, folder, subject, options.seed, _say), subject, options.seed, path, _say)
+    return 0
+
+
+def _model(named: str) -> Path:
+    """The model's file or folder; of a spec, the model that its build trained last."""
+    path = Path(named)
+    if path.suffix != ".toml":
+        return path
+    spec = specs.load(path)
+    trained = states.of(spec).records("train").get("all")
+    if trained is None:
+        raise UsageError(f"The build of {path} has trained no model yet; run `make train SPEC={path}`.")
+    model: str = trained["facts"]["model"]
+    return Path(spec.build.out) / model
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def with_benchmarks(parser: argparse.ArgumentParser) -> None:
+    """The model, the benchmarks, and where the scores go."""
+    parser.add_argument("model", metavar="MODEL", help="a folder exported by `train`, the spec (.toml) of a build that "
+                        "has trained, or a released checkpoint (file, or folder of its three parts)")
+    parser.add_argument("--text-model", help="the BERT of a released checkpoint: a folder or Hub name")
+    for name, held in BENCHMARKS.items():
+        parser.add_argument(f"--{name}", metavar="FOLDER", help=held)
+    parser.add_argument("--seed", type=int, default=0, help="of pools, of trained heads and of fine-tuning")
+    parser.add_argument("--out", default=OUT, metavar="DIR", help="scores.parquet and scores.md")
