@@ -19,20 +19,35 @@ OUT = "builds/benchmarks"
 
 def benchmark(options: argparse.Namespace) -> int:
     """Score a model on ROCO, MedMNIST and the VQA sets, beside the paper's numbers."""
-    from pmcoa_build.clip.benchmarks.store import score
+    from pmcoa_build.atomic import write_atomic
+    from pmcoa_build.clip.benchmarks.store import read, score
     from pmcoa_build.clip.benchmarks.subject import open_subject
+    from pmcoa_build.clip.benchmarks.table import markdown
 
-    chosen = {name: Path(folder) for name in BENCHMARKS if (folder := getattr(options, name.replace("-", "_")))}
-    if not chosen:
-        raise UsageError(f"Name at least one benchmark: {', '.join(f'--{name} FOLDER' for name in BENCHMARKS)}.")
-    for folder in chosen.values():
-        if not folder.exists():
-            raise UsageError(f"{folder} does not exist.")
+    folders = _folders(options)
     path = Path(options.out) / "scores.parquet"
     subject = open_subject(_model(options.model), options.text_model)
-    for name, folder in chosen.items():
-        score(protocols(name, folder, subject, options.seed, _say), subject, options.seed, path, _say)
+    scored = 0
+    for name, folder in folders.items():
+        found = protocols(name, folder, subject, options.seed, _say)
+        wanted = (protocol for protocol in found if not options.only or protocol.name in options.only)
+        scored += score(wanted, subject, options.seed, path, _say)
+        write_atomic(path.with_name("scores.md"), markdown(read(path)).encode())
+    if not scored:
+        raise UsageError(f"No protocol is called {' or '.join(options.only)}: scores.md and `--help` name them.")
+    _say(f"\n{markdown(read(path))}\nScores in {path}")
     return 0
+
+
+def _folders(options: argparse.Namespace) -> dict[str, Path]:
+    """Benchmark → where it lies, of those named."""
+    named = {name: Path(folder) for name in BENCHMARKS if (folder := getattr(options, name.replace("-", "_")))}
+    if not named:
+        raise UsageError(f"Name at least one benchmark: {', '.join(f'--{name} FOLDER' for name in BENCHMARKS)}.")
+    for folder in named.values():
+        if not folder.exists():
+            raise UsageError(f"{folder} does not exist.")
+    return named
 
 
 def _model(named: str) -> Path:
@@ -59,5 +74,7 @@ def with_benchmarks(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--text-model", help="the BERT of a released checkpoint: a folder or Hub name")
     for name, held in BENCHMARKS.items():
         parser.add_argument(f"--{name}", metavar="FOLDER", help=held)
+    parser.add_argument("--only", action="append", default=[], metavar="PROTOCOL",
+                        help="such as zero-shot or retrieval-roco-test; several times for several")
     parser.add_argument("--seed", type=int, default=0, help="of pools, of trained heads and of fine-tuning")
     parser.add_argument("--out", default=OUT, metavar="DIR", help="scores.parquet and scores.md")

@@ -49,7 +49,7 @@ def evaluate(dataset: Path, model: Path, *, n: int = 200, seed: int = 0, protoco
     net, about = checkpoint.load_exported(model)
     pool = draw_pool(dataset, split, about, n, seed, protocol)
     image, text = embed(net, pool, sampling_of(about))
-    scores = retrieval(image, text, "argsort" if protocol == "roco" else "average")
+    scores = retrieval(image, text, "argsort" if protocol == "roco" else "average", net.logit_scale.exp().item())
     scores["pool_articles"] = float(len({pool.articles[row] for row in pool.rows}))
     same = {
         "model": about["model"]["name"] or "PMC-CLIP", "weights_sha256": about["weights_sha256"],

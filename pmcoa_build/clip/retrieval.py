@@ -1,4 +1,4 @@
-"""Retrieval scores from features, and the pools of pairs they are taken over. Numpy only."""
+"""Retrieval scores from features, and the pools of pairs they are taken over."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ ROCO_BATCH = 128
 """The released evaluation draws 2,000 pairs and drops the last, incomplete batch of 128: 1,920 are scored."""
 
 
-def retrieval(image: Features, text: Features, ties: Ties = "average") -> dict[str, float]:
+def retrieval(image: Features, text: Features, ties: Ties = "average", scale: float = 1.0) -> dict[str, float]:
     """R@1/5/10, median and mean rank both ways, of unit rows (N, D) that belong together by position.
 
-    Ranks start at 1. `average`: among equal similarities each order is equally likely, and the expectation is given;
-    `argsort`: the order that a sort leaves them in, as in the released `training/evaluate.py` (`get_metrics`).
+    Ranks start at 1. `average`: among equal similarities each order is equally likely, and the expectation is given.
+    `argsort`: the released `training/evaluate.py` (`get_metrics`) to the last bit: 32-bit logits of `scale`, and among
+    equal ones the order that torch's sort leaves.
     """
     scores: dict[str, float] = {}
-    similarity = np.asarray(image, np.float64) @ np.asarray(text, np.float64).T
-    for way, table in (("image_to_text", similarity), ("text_to_image", similarity.T)):
-        better, equal = _places(table, ties)
+    places = _sorted_places(image, text, scale) if ties == "argsort" else _even_places(image, text)
+    for way, (better, equal) in zip(("image_to_text", "text_to_image"), places, strict=True):
         for k in KS:
             scores[f"{way}_R@{k}"] = float(np.clip((k - better) / equal, 0, 1).mean())
         rank = better + (equal - 1) / 2
@@ -35,13 +35,34 @@ def retrieval(image: Features, text: Features, ties: Ties = "average") -> dict[s
     return scores
 
 
-def _places(table: Features, ties: Ties) -> tuple[Features, Features]:
-    """How many columns of each row beat the diagonal, and how many equal it (itself included)."""
-    if ties == "argsort":
-        order = np.argsort(-table, axis=1, kind="stable")
-        return np.argmax(order == np.arange(len(table))[:, None], axis=1).astype(float), np.ones(len(table))
-    own = np.diagonal(table)[:, None]
-    return (table > own).sum(1).astype(float), (table == own).sum(1).astype(float)
+Places = tuple[Features, Features]
+"""How many answers beat a query's own, and how many equal it (itself included); (N,) each."""
+
+
+def _sorted_places(image: Features, text: Features, scale: float) -> tuple[Places, Places]:
+    import torch
+
+    rows, columns = (torch.from_numpy(np.asarray(part, np.float32)) for part in (image, text))
+    logits = torch.tensor(scale, dtype=torch.float32) * rows @ columns.t()
+
+    def places(table: torch.Tensor) -> Places:
+        order = torch.argsort(table, descending=True).numpy()
+        return np.argmax(order == np.arange(len(order))[:, None], axis=1).astype(float), np.ones(len(order))
+
+    return places(logits), places(logits.t())
+
+
+def _even_places(image: Features, text: Features) -> tuple[Places, Places]:
+    # of equal rows one product only: a matrix product may round the same sum differently in another place
+    rows, row = np.unique(np.asarray(image, np.float64), axis=0, return_inverse=True)
+    columns, column = np.unique(np.asarray(text, np.float64), axis=0, return_inverse=True)
+    table = (rows @ columns.T)[np.ix_(row, column)]
+    own = np.diagonal(table)
+
+    def places(table: Features) -> Places:
+        return (table > own[:, None]).sum(1).astype(float), (table == own[:, None]).sum(1).astype(float)
+
+    return places(table), places(table.T)
 
 
 def clean_pool(texts: Sequence[str], articles: Sequence[str], n: int, seed: int) -> list[int]:

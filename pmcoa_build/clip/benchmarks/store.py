@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pmcoa_build import schema
-from pmcoa_build.atomic import atomic
+from pmcoa_build.atomic import TEMP, atomic
 from pmcoa_build.clip.benchmarks.subject import Subject
 from pmcoa_build.errors import RunFailed
 
@@ -55,12 +55,13 @@ def _sha256(content: bytes | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def score(protocols: Iterable[Protocol], subject: Subject, seed: int, path: Path, say: Say) -> None:
-    """Compute what `path` does not hold yet of these protocols; each is added to it when it is whole.
+def score(protocols: Iterable[Protocol], subject: Subject, seed: int, path: Path, say: Say) -> int:
+    """Compute what `path` does not hold yet of these protocols, each added to it when it is whole; how many there are.
 
     Several runs may add to one table. Raises RunFailed where `path` is no table of scores.
     """
-    for protocol in protocols:
+    count = 0
+    for count, protocol in enumerate(protocols, 1):
         same = {"model": subject.name, "weights_sha256": subject.weights_sha256, "dataset_id": protocol.data,
                 "protocol": protocol.name, "seed": seed}
         shown = f"{protocol.data.partition(':')[0]} {protocol.name}"
@@ -69,6 +70,7 @@ def score(protocols: Iterable[Protocol], subject: Subject, seed: int, path: Path
             continue
         say(f"{shown} …")
         _add(path, [{**same, **found._asdict()} for found in protocol.compute()])
+    return count
 
 
 def read(path: Path) -> list[Row]:
@@ -87,6 +89,8 @@ def _add(path: Path, rows: Sequence[Row]) -> None:
 
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_suffix(".lock")):
+        for leftover in path.parent.glob(f"{path.name}.*{TEMP}"):  # of a run that was killed
+            leftover.unlink()
         table = pa.Table.from_pylist([*read(path), *rows], schema=schema.EVALUATE)
         with atomic(path) as temporary:
             pq.write_table(table, temporary, write_page_checksum=True)

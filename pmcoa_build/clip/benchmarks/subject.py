@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pmcoa_build.clip import checkpoint
 from pmcoa_build.clip.images import normalise
@@ -20,7 +19,8 @@ from pmcoa_build.errors import UsageError
 if TYPE_CHECKING:
     from pmcoa_build.clip.model import PMCCLIP
 
-_BATCH = 64
+BATCH = 64
+"""Samples that go through a tower together where nothing is trained."""
 
 
 @dataclass(frozen=True)
@@ -92,25 +92,27 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def encode_images(subject: Subject, batches: Iterable[NDArray[np.uint8]]) -> Features:
-    """Unit vectors (N, D), float32, of batches of RGB squares (B, S, S, 3) of the model's size."""
+def encode_images(subject: Subject, batches: Iterable[Any]) -> Features:
+    """Unit vectors (N, D), float32, of batches of RGB squares (B, S, S, 3), 0 to 255, of the model's size."""
     import torch
 
     parts = []
     with torch.inference_mode():
         for pixels in batches:
-            images = normalise(torch.from_numpy(pixels).to(subject.device))
+            images = normalise(torch.as_tensor(pixels).to(subject.device))
             parts.append(subject.net.encode_image(images).float().cpu().numpy())
     return np.concatenate(parts)
 
 
 def encode_texts(subject: Subject, texts: Sequence[str]) -> Features:
-    """Unit vectors (N, D), float32."""
+    """Unit vectors (N, D), float32; equal texts have equal ones, to the last bit."""
     import torch
 
+    distinct = list(dict.fromkeys(texts))
     parts = []
     with torch.inference_mode():
-        for at in range(0, len(texts), _BATCH):
-            ids = torch.tensor([subject.tokenizer.encode(text) for text in texts[at : at + _BATCH]])
+        for at in range(0, len(distinct), BATCH):
+            ids = torch.tensor([subject.tokenizer.encode(text) for text in distinct[at : at + BATCH]])
             parts.append(subject.net.encode_text(ids.to(subject.device)).float().cpu().numpy())
-    return np.concatenate(parts)
+    place = {text: at for at, text in enumerate(distinct)}
+    return np.concatenate(parts)[[place[text] for text in texts]]
