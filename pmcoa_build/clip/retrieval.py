@@ -54,8 +54,7 @@ def _sorted_places(image: Features, text: Features, scale: float) -> tuple[Place
 
 def _even_places(image: Features, text: Features) -> tuple[Places, Places]:
     # of equal rows one product only: a matrix product may round the same sum differently in another place
-    rows, row = np.unique(np.asarray(image, np.float64), axis=0, return_inverse=True)
-    columns, column = np.unique(np.asarray(text, np.float64), axis=0, return_inverse=True)
+    (rows, row), (columns, column) = _distinct(image), _distinct(text)
     table = (rows @ columns.T)[np.ix_(row, column)]
     own = np.diagonal(table)
 
@@ -63,6 +62,14 @@ def _even_places(image: Features, text: Features) -> tuple[Places, Places]:
         return (table > own[:, None]).sum(1).astype(float), (table == own[:, None]).sum(1).astype(float)
 
     return places(table), places(table.T)
+
+
+def _distinct(features: Features) -> tuple[Features, list[int]]:
+    """The distinct rows, and which of them each row is."""
+    rows = np.ascontiguousarray(features, np.float64)
+    place: dict[bytes, int] = {}
+    which = [place.setdefault(row.tobytes(), len(place)) for row in rows]
+    return rows[np.unique(which, return_index=True)[1]], which
 
 
 def clean_pool(texts: Sequence[str], articles: Sequence[str], n: int, seed: int) -> list[int]:

@@ -51,6 +51,25 @@ def test_equal_features_score_as_chance_not_as_perfect() -> None:
     assert scores["image_to_text_mean_rank"] == pytest.approx(20.5)
 
 
+@pytest.mark.parametrize("n", [37, 200, 1920])
+def test_repeated_pairs_tie_wherever_they_stand(n: int) -> None:
+    rng = np.random.default_rng(n)
+    drawn = rng.integers(0, n // 2, n)
+    features = rng.normal(size=(n // 2, 768))[drawn]
+    scores = retrieval(features, features)
+    twins = np.bincount(drawn)[drawn]
+    assert scores["image_to_text_R@1"] == pytest.approx(np.mean(1 / twins))
+    assert scores["text_to_image_mean_rank"] == pytest.approx(np.mean((twins + 1) / 2))
+
+
+def test_the_released_ranks_among_equals_are_their_places() -> None:
+    image = np.repeat(np.eye(4), 3, axis=0)  # three equal pairs each: ranks 0, 1, 2
+    scores = retrieval(image, image, "argsort", 100.0)
+    assert scores["image_to_text_R@1"] == pytest.approx(1 / 3)
+    assert scores["text_to_image_mean_rank"] == 2 and scores["text_to_image_median_rank"] == 2
+    assert scores["image_to_text_R@5"] == 1
+
+
 TEXTS = st.lists(st.sampled_from(["a", "A ", "b", "c  d", "C d", "", "e"]), min_size=1, max_size=40)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -47,11 +48,11 @@ class MedSet:
         Raises RunFailed for a file in another format.
         """
         try:
-            with np.load(self.path) as file:
+            with self.path.open("rb") as stream, np.load(stream) as file:
                 images, labels = file[f"{split}_images"], file[f"{split}_labels"]
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        except (OSError, ValueError, TypeError, KeyError, EOFError, BadZipFile, zlib.error) as error:
             raise RunFailed(f"{self.path} is no file of MedMNIST: {error}.") from None
-        labels = labels.reshape(len(labels), -1).astype(np.int64)
+        labels = (labels if labels.ndim == 2 else labels.reshape(-1, 1)).astype(np.int64)
         width, top = (self.classes, 1) if self.task == "multi-label, binary-class" else (1, self.classes - 1)
         square = images.ndim in (3, 4) and images.shape[1] == images.shape[2] and images.shape[3:] in ((), (3,))
         if not (square and images.dtype == np.uint8 and len(images) == len(labels) > 1 and labels.shape[1] == width

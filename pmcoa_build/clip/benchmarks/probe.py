@@ -13,7 +13,7 @@ from pmcoa_build.clip.benchmarks.measures import Task
 if TYPE_CHECKING:
     from torch import Tensor
 
-DECAYS = tuple(10.0**power for power in range(1, -7, -1))
+DECAYS = tuple(10.0**power for power in range(0, -7, -1))
 """Factors of the squared weights in the mean loss, strongest first: each fit begins where the last one ended."""
 _STEPS = 200
 

@@ -61,7 +61,7 @@ def protocols(folder: Path, subject: Subject, seed: int, say: Say) -> Iterator[P
 
 
 def _captions(folder: Path) -> Path:
-    if folder.suffix in (".csv", ".jsonl"):
+    if folder.is_file():
         return folder
     for name in _CAPTIONS:
         if (folder / name).is_file():

@@ -61,16 +61,21 @@ def score(protocols: Iterable[Protocol], subject: Subject, seed: int, path: Path
     Several runs may add to one table. Raises RunFailed where `path` is no table of scores.
     """
     count = 0
-    for count, protocol in enumerate(protocols, 1):
+    for protocol in protocols:
+        count += 1
         same = {"model": subject.name, "weights_sha256": subject.weights_sha256, "dataset_id": protocol.data,
                 "protocol": protocol.name, "seed": seed}
         shown = f"{protocol.data.partition(':')[0]} {protocol.name}"
-        if any(same.items() <= row.items() for row in read(path)):
+        if _stored(same, read(path)):
             say(f"{shown}: stored already")
-            continue
-        say(f"{shown} …")
-        _add(path, [{**same, **found._asdict()} for found in protocol.compute()])
+        else:
+            say(f"{shown} …")
+            _add(path, same, protocol.compute())
     return count
+
+
+def _stored(same: Row, rows: Iterable[Row]) -> bool:
+    return any(same.items() <= row.items() for row in rows)
 
 
 def read(path: Path) -> list[Row]:
@@ -84,13 +89,15 @@ def read(path: Path) -> list[Row]:
     return rows
 
 
-def _add(path: Path, rows: Sequence[Row]) -> None:
+def _add(path: Path, same: Row, scores: Iterable[Score]) -> None:
     from filelock import FileLock
 
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_suffix(".lock")):
         for leftover in path.parent.glob(f"{path.name}.*{TEMP}"):  # of a run that was killed
             leftover.unlink()
-        table = pa.Table.from_pylist([*read(path), *rows], schema=schema.EVALUATE)
-        with atomic(path) as temporary:
-            pq.write_table(table, temporary, write_page_checksum=True)
+        rows = read(path)
+        if not _stored(same, rows):  # by another run, meanwhile
+            table = pa.Table.from_pylist([*rows, *({**same, **one._asdict()} for one in scores)], schema.EVALUATE)
+            with atomic(path) as temporary:
+                pq.write_table(table, temporary, write_page_checksum=True)

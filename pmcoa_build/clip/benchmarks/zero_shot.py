@@ -27,7 +27,7 @@ def scores(features: NDArray[Any], image: str, names: Sequence[Sequence[str]], t
     if task == "multi-label, binary-class":
         absent = _vectors(image, [[f"no {name}" for name in own] for own in names], subject)
         difference = logits - scale * features @ absent.T
-        return np.asarray(1 / (1 + np.exp(-difference)))
+        return np.asarray(np.exp(-np.logaddexp(0, -difference)))
     powers = np.exp(logits - logits.max(1, keepdims=True))
     return np.asarray(powers / powers.sum(1, keepdims=True))
 
