@@ -7,12 +7,17 @@ seed is not computed again, so that a killed run goes on, and runs with other mo
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pmcoa_build import spec as specs
 from pmcoa_build.clip.benchmarks.catalogue import BENCHMARKS, protocols
 from pmcoa_build.engine import state as states
 from pmcoa_build.errors import UsageError
+
+if TYPE_CHECKING:
+    from pmcoa_build.clip.benchmarks.store import Protocol
 
 OUT = "builds/benchmarks"
 
@@ -27,16 +32,21 @@ def benchmark(options: argparse.Namespace) -> int:
     folders = _folders(options)
     path = Path(options.out) / "scores.parquet"
     subject = open_subject(_model(options.model), options.text_model)
-    scored = 0
-    for name, folder in folders.items():
-        found = protocols(name, folder, subject, options.seed, _say)
-        wanted = (protocol for protocol in found if not options.only or protocol.name in options.only)
-        scored += score(wanted, subject, options.seed, path, _say)
+    found = [protocol for name, folder in folders.items()
+             for protocol in protocols(name, folder, subject, options.seed, _say)]
+    for protocol in _wanted(found, options.only):
+        score([protocol], subject, options.seed, path, _say)
         write_atomic(path.with_name("scores.md"), markdown(read(path)).encode())
-    if not scored:
-        raise UsageError(f"No protocol is called {' or '.join(options.only)}: scores.md and `--help` name them.")
     _say(f"\n{markdown(read(path))}\nScores in {path}")
     return 0
+
+
+def _wanted(found: Sequence[Protocol], only: Sequence[str]) -> list[Protocol]:
+    names = list(dict.fromkeys(protocol.name for protocol in found))
+    for name in only:
+        if name not in names:
+            raise UsageError(f"There is no protocol {name!r} here, only {', '.join(names)}.")
+    return [protocol for protocol in found if not only or protocol.name in only]
 
 
 def _folders(options: argparse.Namespace) -> dict[str, Path]:

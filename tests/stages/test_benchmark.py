@@ -103,9 +103,10 @@ def test_killed_while_it_writes_it_goes_on(
     (["MODEL", "--roco", "NOWHERE"], 2, "nowhere does not exist"),
     (["MODEL", "--roco", "EMPTY"], 2, "holds nothing of ROCO"),
     (["MODEL", "--medmnist", "EMPTY"], 2, "holds no .npz file of MedMNIST's 2D sets"),
+    (["MODEL", "--roco", "ROCO", "--medmnist", "EMPTY"], 2, "holds no .npz file"),  # said before anything is computed
     (["MODEL", "--roco", "OTHER"], 4, "Of the 2 captions in"),
     (["MODEL", "--medmnist", "OTHER"], 4, "is no file of MedMNIST"),
-    (["MODEL", "--roco", "ROCO", "--only", "zero-shot"], 2, "No protocol is called zero-shot"),
+    (["MODEL", "--roco", "ROCO", "--only", "zero-shot"], 2, "no protocol 'zero-shot' here, only retrieval-clean-test,"),
     (["NOWHERE", "--roco", "ROCO"], 2, "There is no model"),
     (["EMPTY", "--roco", "ROCO"], 2, "must hold one file image_encoder"),
     (["MODEL", "--roco", "ROCO", "--text-model", "bundled"], 2, "names its own text model"),

@@ -55,7 +55,7 @@ def fine_tune(net: Any, train: Split, val: Split, classes: int, task: Task, *, s
         reached = (0.0 if np.isnan(auc) else auc, accuracy)
         if best is None or reached > best[0]:
             best = (reached, copy.deepcopy(model.state_dict()))
-        if epoch % max(1, epochs // 10) == 0:
+        if epoch == 1 or epoch % max(1, epochs // 10) == 0:
             say(f"epoch {epoch} of {epochs}, validation AUC {auc:.3f}, accuracy {accuracy:.3f}")
     assert best is not None
     model.load_state_dict(best[1])

@@ -55,14 +55,12 @@ def _sha256(content: bytes | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def score(protocols: Iterable[Protocol], subject: Subject, seed: int, path: Path, say: Say) -> int:
-    """Compute what `path` does not hold yet of these protocols, each added to it when it is whole; how many there are.
+def score(protocols: Iterable[Protocol], subject: Subject, seed: int, path: Path, say: Say) -> None:
+    """Compute what `path` does not hold yet of these protocols; each is added to it when it is whole.
 
-    Several runs may add to one table. Raises RunFailed where `path` is no table of scores.
+    Several runs may add to one table. Raises RunFailed where `path` is no table of scores, or memory runs out.
     """
-    count = 0
     for protocol in protocols:
-        count += 1
         same = {"model": subject.name, "weights_sha256": subject.weights_sha256, "dataset_id": protocol.data,
                 "protocol": protocol.name, "seed": seed}
         shown = f"{protocol.data.partition(':')[0]} {protocol.name}"
@@ -70,8 +68,17 @@ def score(protocols: Iterable[Protocol], subject: Subject, seed: int, path: Path
             say(f"{shown}: stored already")
         else:
             say(f"{shown} …")
-            _add(path, same, protocol.compute())
-    return count
+            _add(path, same, _computed(protocol, shown))
+
+
+def _computed(protocol: Protocol, shown: str) -> Sequence[Score]:
+    import torch
+
+    try:
+        return protocol.compute()
+    except (MemoryError, torch.OutOfMemoryError):
+        sentence = f"Memory ran out on {shown}; what was scored before is stored, and --only names other protocols."
+        raise RunFailed(sentence) from None
 
 
 def _stored(same: Row, rows: Iterable[Row]) -> bool:

@@ -22,8 +22,9 @@ def quiet(_: str) -> None:
 
 
 def scores(protocol: Protocol) -> dict[str, float]:
-    assert {score.n for score in protocol.compute()} == {COUNTS[2]}
-    return {score.metric: score.value for score in protocol.compute()}
+    found = protocol.compute()
+    assert {score.n for score in found} == {COUNTS[2]}
+    return {score.metric: score.value for score in found}
 
 
 @pytest.fixture

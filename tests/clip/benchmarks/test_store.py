@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 from pmcoa_build import schema
 from pmcoa_build.clip.benchmarks.store import Protocol, Score, identity, read, score
@@ -24,7 +25,7 @@ def protocol(name: str, calls: list[str], data: str = "drawn:1") -> Protocol:
 
 def test_rows_say_weights_data_protocol_and_seed(subject: Subject, tmp_path: Path) -> None:
     path = tmp_path / "scores.parquet"
-    assert score([protocol("a", [])], subject, 3, path, lambda _: None) == 1
+    score([protocol("a", [])], subject, 3, path, lambda _: None)
     assert pq.read_schema(path).equals(schema.EVALUATE)
     assert read(path)[0] == {
         "model": "small", "weights_sha256": subject.weights_sha256, "dataset_id": "drawn:1", "protocol": "a",
@@ -76,3 +77,14 @@ def test_identities_depend_on_names_contents_and_nothing_else(tmp_path: Path) ->
     assert same == identity("set", [("x", tmp_path / "b")]) == identity("set", [("x", b"1")])
     assert len({same, identity("set", [("y", b"1")]), identity("set", [("x", b"2")]), identity("set", [])}) == 4
     assert same.startswith("set:") and len(same) == 4 + 64
+
+
+@pytest.mark.parametrize("error", [MemoryError(), torch.OutOfMemoryError("CUDA out of memory")])
+def test_no_memory_is_one_sentence(error: Exception, subject: Subject, tmp_path: Path) -> None:
+    def compute() -> list[Score]:
+        raise error
+
+    both = [protocol("a", []), Protocol("drawn:1", "b", compute)]
+    with pytest.raises(RunFailed, match=r"^Memory ran out on drawn b; .*\.$"):
+        score(both, subject, 0, tmp_path / "s.parquet", lambda _: None)
+    assert {row["protocol"] for row in read(tmp_path / "s.parquet")} == {"a"}
