@@ -8,6 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pmcoa_build.errors import RunFailed
+
 Features = NDArray[np.floating]
 Ties = Literal["average", "argsort"]
 KS = (1, 5, 10)
@@ -22,8 +24,11 @@ def retrieval(image: Features, text: Features, ties: Ties = "average", scale: fl
 
     Ranks start at 1. `average`: among equal similarities each order is equally likely, and the expectation is given.
     `argsort`: the released `training/evaluate.py` (`get_metrics`) to the last bit: 32-bit logits of `scale`, and among
-    equal ones the order that torch's sort leaves.
+    equal ones the order that torch's sort leaves. Raises RunFailed for features that are not numbers: compared with
+    them, everything would rank first.
     """
+    if not (np.isfinite(image).all() and np.isfinite(text).all()):
+        raise RunFailed("The model gives features that are not numbers: it cannot be scored.")
     scores: dict[str, float] = {}
     places = _sorted_places(image, text, scale) if ties == "argsort" else _even_places(image, text)
     for way, (better, equal) in zip(("image_to_text", "text_to_image"), places, strict=True):

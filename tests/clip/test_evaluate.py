@@ -51,6 +51,13 @@ def test_equal_features_score_as_chance_not_as_perfect() -> None:
     assert scores["image_to_text_mean_rank"] == pytest.approx(20.5)
 
 
+@pytest.mark.parametrize("ties", ["average", "argsort"])
+def test_features_that_are_not_numbers_have_no_score(ties: str) -> None:
+    broken = np.full((20, 4), np.nan)
+    with pytest.raises(RunFailed, match="not numbers"):
+        retrieval(np.eye(20), broken, ties)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("n", [37, 200, 1920])
 def test_repeated_pairs_tie_wherever_they_stand(n: int) -> None:
     rng = np.random.default_rng(n)

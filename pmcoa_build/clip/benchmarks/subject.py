@@ -14,7 +14,7 @@ from pmcoa_build.clip import checkpoint
 from pmcoa_build.clip.images import normalise
 from pmcoa_build.clip.retrieval import Features
 from pmcoa_build.clip.tokenizer import Tokenizer, load_tokenizer
-from pmcoa_build.errors import UsageError
+from pmcoa_build.errors import RunFailed, UsageError
 
 if TYPE_CHECKING:
     from pmcoa_build.clip.model import PMCCLIP
@@ -93,7 +93,10 @@ def _digest(path: Path) -> str:
 
 
 def encode_images(subject: Subject, batches: Iterable[Any]) -> Features:
-    """Unit vectors (N, D), float32, of batches of RGB squares (B, S, S, 3), 0 to 255, of the model's size."""
+    """Unit vectors (N, D), float32, of batches of RGB squares (B, S, S, 3), 0 to 255, of the model's size.
+
+    Raises RunFailed where they are not numbers.
+    """
     import torch
 
     parts = []
@@ -101,11 +104,14 @@ def encode_images(subject: Subject, batches: Iterable[Any]) -> Features:
         for pixels in batches:
             images = normalise(torch.as_tensor(pixels).to(subject.device))
             parts.append(subject.net.encode_image(images).float().cpu().numpy())
-    return np.concatenate(parts)
+    return _numbers(np.concatenate(parts))
 
 
 def encode_texts(subject: Subject, texts: Sequence[str]) -> Features:
-    """Unit vectors (N, D), float32; equal texts have equal ones, to the last bit."""
+    """Unit vectors (N, D), float32; equal texts have equal ones, to the last bit.
+
+    Raises RunFailed where they are not numbers.
+    """
     import torch
 
     distinct = list(dict.fromkeys(texts))
@@ -115,4 +121,10 @@ def encode_texts(subject: Subject, texts: Sequence[str]) -> Features:
             ids = torch.tensor([subject.tokenizer.encode(text) for text in distinct[at : at + BATCH]])
             parts.append(subject.net.encode_text(ids.to(subject.device)).float().cpu().numpy())
     place = {text: at for at, text in enumerate(distinct)}
-    return np.concatenate(parts)[[place[text] for text in texts]]
+    return _numbers(np.concatenate(parts))[[place[text] for text in texts]]
+
+
+def _numbers(features: Features) -> Features:
+    if not np.isfinite(features).all():
+        raise RunFailed("The model gives features that are not numbers: it cannot be scored.")
+    return features

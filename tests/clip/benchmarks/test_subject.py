@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,7 @@ import torch
 
 from pmcoa_build.clip.benchmarks.subject import Subject, encode_images, encode_texts, open_subject
 from pmcoa_build.clip.tokenizer import VOCABULARY
-from pmcoa_build.errors import UsageError
+from pmcoa_build.errors import RunFailed, UsageError
 
 
 @pytest.fixture(scope="module")
@@ -82,3 +84,14 @@ def test_what_is_no_model(name: str, says: str, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match=says):
         open_subject(tmp_path / name)
+
+
+def test_a_model_that_broke_is_not_scored_as_perfect(subject: Subject) -> None:
+    net = copy.deepcopy(subject.net)
+    net.text_projection.data.fill_(float("nan"))
+    net.visual.attnpool.c_proj.bias.data.fill_(float("nan"))
+    broken = dataclasses.replace(subject, net=net)
+    with pytest.raises(RunFailed, match="not numbers"):
+        encode_texts(broken, ["a"])
+    with pytest.raises(RunFailed, match="not numbers"):
+        encode_images(broken, [np.zeros((2, 32, 32, 3), np.uint8)])
