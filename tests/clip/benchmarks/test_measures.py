@@ -29,7 +29,7 @@ def test_by_hand(labels: Any, scores: Any, task: Task, auc: float, accuracy: flo
 TIED = st.lists(st.sampled_from([0.1, 0.25, 0.5, 0.75, 0.9]), min_size=4, max_size=30)
 
 
-@given(scores=TIED, positives=st.integers(1, 3))
+@given(scores=TIED, positives=st.sampled_from([1, 2, 3]))
 def test_auc_counts_the_pairs_in_order_and_ties_half(scores: list[float], positives: int) -> None:
     labels = np.arange(len(scores)) < positives
     pairs = [(a > b) + (a == b) / 2 for a in scores[:positives] for b in scores[positives:]]
