@@ -51,6 +51,8 @@ def _wanted(found: Sequence[Protocol], only: Sequence[str]) -> list[Protocol]:
 
 def _folders(options: argparse.Namespace) -> dict[str, Path]:
     """Benchmark → where it lies, of those named."""
+    if not 0 <= options.seed < 2**32:
+        raise UsageError("--seed must be a whole number from 0 to 4,294,967,295.")
     named = {name: Path(folder) for name in BENCHMARKS if (folder := getattr(options, name.replace("-", "_")))}
     if not named:
         raise UsageError(f"Name at least one benchmark: {', '.join(f'--{name} FOLDER' for name in BENCHMARKS)}.")

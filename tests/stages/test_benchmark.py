@@ -107,6 +107,7 @@ def test_killed_while_it_writes_it_goes_on(
     (["MODEL", "--roco", "OTHER"], 4, "Of the 2 captions in"),
     (["MODEL", "--medmnist", "OTHER"], 4, "is no file of MedMNIST"),
     (["MODEL", "--roco", "ROCO", "--only", "zero-shot"], 2, "no protocol 'zero-shot' here, only retrieval-clean-test,"),
+    (["MODEL", "--roco", "ROCO", "--seed", "-1"], 2, "--seed must be a whole number from 0"),
     (["NOWHERE", "--roco", "ROCO"], 2, "There is no model"),
     (["EMPTY", "--roco", "ROCO"], 2, "must hold one file image_encoder"),
     (["MODEL", "--roco", "ROCO", "--text-model", "bundled"], 2, "names its own text model"),

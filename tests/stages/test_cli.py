@@ -166,7 +166,7 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert ended.value.code == 0
     said = capsys.readouterr().out
     for name in (*NAMES, "demo", "status", "why", "retry", "verify", "gc", "report", "estimate", "diff", "parse",
-                 "split-captions", "separate", "sample"):
+                 "split-captions", "separate", "sample", "benchmark"):
         assert name in said
     with pytest.raises(SystemExit):
         main(["articles", "--help"])

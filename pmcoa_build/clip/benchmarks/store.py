@@ -90,9 +90,13 @@ def read(path: Path) -> list[Row]:
     if not path.exists():
         return []
     try:
-        rows: list[Row] = pq.read_table(path, schema=schema.EVALUATE).to_pylist()
-    except (OSError, ValueError, KeyError) as error:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            table = file.read()
+    except (OSError, ValueError) as error:
         raise RunFailed(f"{path} is no table of scores ({str(error).splitlines()[0]}); move it away.") from None
+    if not table.schema.equals(schema.EVALUATE):
+        raise RunFailed(f"{path} is no table of scores (it has other columns); move it away.")
+    rows: list[Row] = table.to_pylist()
     return rows
 
 

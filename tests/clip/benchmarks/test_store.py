@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -62,12 +63,19 @@ def test_leftovers_of_killed_runs_are_removed(subject: Subject, tmp_path: Path) 
     assert sorted(path.name for path in tmp_path.iterdir() if path.suffix != ".lock") == ["scores.parquet"]
 
 
-def test_a_file_that_is_no_table_is_refused(subject: Subject, tmp_path: Path) -> None:
+@pytest.mark.parametrize("columns", [None, {"name": ["a"]}])
+def test_a_file_that_is_no_table_is_refused(
+    columns: dict[str, list[str]] | None, subject: Subject, tmp_path: Path
+) -> None:
     path, calls = tmp_path / "scores.parquet", list[str]()
-    path.write_text("nothing")
+    if columns:
+        pq.write_table(pa.table(columns), path)
+    else:
+        path.write_text("nothing")
+    before = path.read_bytes()
     with pytest.raises(RunFailed, match=r"scores.parquet is no table of scores .*; move it away\."):
         score([protocol("a", calls)], subject, 0, path, lambda _: None)
-    assert calls == [] and path.read_text() == "nothing"
+    assert calls == [] and path.read_bytes() == before
 
 
 def test_identities_depend_on_names_contents_and_nothing_else(tmp_path: Path) -> None:
