@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pmcoa_build import schema
-from pmcoa_build.clip.evaluate import draw_pool, embed, evaluate, sampling_of
+from pmcoa_build.clip.evaluate import draw_pool, embed, evaluate, evaluate_split, sampling_of
 from pmcoa_build.clip.report import write_report
 from pmcoa_build.clip.retrieval import clean_pool, retrieval, roco_pool
 from pmcoa_build.clip.train import train
@@ -118,6 +118,19 @@ def test_evaluate_gives_rows_of_the_schema(toy: Path, trained: Path) -> None:
     values = {row["metric"]: row["value"] for row in rows}
     assert values["pool_articles"] >= 10
     assert rows == evaluate(toy, trained, n=20, seed=4)
+
+
+@pytest.mark.parametrize(("pool", "found"), [
+    (61, ["retrieval-clean-test"]), (60, ["retrieval-clean-test", "retrieval-roco-test"]),
+])
+def test_large_splits_are_scored_as_roco_is(
+    pool: int, found: list[str], toy: Path, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pmcoa_build.clip.evaluate.ROCO_POOL", pool)
+    rows = evaluate_split(toy, trained, seed=4)
+    assert list(dict.fromkeys(row["protocol"] for row in rows)) == found
+    assert {row["n"] for row in rows if "roco" in row["protocol"]} <= {1920}
+    assert [row for row in rows if "clean" in row["protocol"]] == evaluate(toy, trained, n=pool, seed=4)
 
 
 def test_features_do_not_depend_on_the_order_of_the_pool(toy: Path, trained: Path) -> None:
