@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 BENCHMARKS = {
     "roco": "ROCO's test split: data/test/radiology of its repository, or a .csv or .jsonl of images and captions",
     "medmnist": "MedMNIST v2's .npz files, any of the twelve 2D sets in any size",
+    "vqa-rad": "VQA-RAD as on OSF, or its trainset.json and testset.json, with the images",
+    "slake": "SLAKE's train.json, validation.json, test.json and imgs",
+    "pmc-vqa": "PMC-VQA's train.csv, test.csv, test_clean.csv, train_2.csv, test_2.csv (any of the tests) and images",
 }
 """Name of the option → what its folder holds. `NAME.py` here, with `_` for `-`, is the module."""
 

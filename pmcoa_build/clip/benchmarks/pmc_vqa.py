@@ -1,0 +1,162 @@
+"""PMC-VQA (Zhang et al. 2023, arXiv 2305.10415): questions about figures of PMC, each with four choices.
+
+As on Hugging Face (xmcmic/PMC-VQA): `train.csv` with `test.csv` and `test_clean.csv`, `train_2.csv` with `test_2.csv`,
+each test file that is there scored by itself; images in `images` or `figures`. Columns: Figure_path, Question,
+Choice A to Choice D, and the right choice as its letter (Answer_label, or Answer) or its text (Answer).
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator, Sequence
+from functools import cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from pmcoa_build.clip.benchmarks.questions import Find, finder
+from pmcoa_build.clip.benchmarks.recipe import Example, Recipe
+from pmcoa_build.clip.benchmarks.store import Protocol, Say, Score, identity
+from pmcoa_build.clip.benchmarks.subject import Subject
+from pmcoa_build.clip.tokenizer import Tokenizer
+from pmcoa_build.errors import RunFailed, UsageError
+
+if TYPE_CHECKING:
+    from pmcoa_build.clip.benchmarks.answering import Answerer
+
+RECIPE = Recipe(epochs=3, batch_size=32)
+LETTERS = "ABCD"
+_TRAINED_ON = {"test": "train", "test_clean": "train", "test_2": "train_2"}
+_SPELLINGS = {"Anwser": "Answer", "Anwser_label": "Answer_label"}
+"""The first release misspelt both."""
+
+
+class Choice(NamedTuple):
+    """A question about an image, its four choices without their letters, and which is right (0 to 3)."""
+
+    image: Path
+    text: str
+    choices: tuple[str, ...]
+    right: int
+
+
+def protocols(folder: Path, subject: Subject, seed: int, say: Say) -> Iterator[Protocol]:
+    """`pmc-vqa-zero-shot-TEST`, by similarity of the image to question and choice, for each TEST that is there.
+
+    And `pmc-vqa-tuned-TEST`, by a head on the fusion module that scores each choice, where its training file is there.
+    """
+    find = finder(folder)
+    tests = {name: read(path, find, say) for name in _TRAINED_ON if (path := folder / f"{name}.csv").exists()}
+    if not tests:
+        raise UsageError(f"{folder} holds no PMC-VQA: none of {', '.join(f'{name}.csv' for name in _TRAINED_ON)}.")
+    for name, asked in tests.items():
+        data = identity("pmc-vqa", contents(folder / f"{name}.csv", asked))
+        yield Protocol(data, f"pmc-vqa-zero-shot-{name}", partial(_zero_shot, asked, subject))
+
+    @cache
+    def training(file: str) -> list[Choice]:
+        return read(folder / f"{file}.csv", find, say)
+
+    @cache
+    def tuned(file: str) -> Answerer:
+        from pmcoa_build.clip.benchmarks.answering import tune
+
+        return tune(subject, 1, examples(training(file), subject.tokenizer), [], RECIPE, seed=seed, say=say)
+
+    for name, asked in tests.items():
+        file = _TRAINED_ON[name]
+        if not (folder / f"{file}.csv").exists():
+            say(f"pmc-vqa-tuned-{name} left out: {folder / f'{file}.csv'} is not there")
+            continue
+        parts = [*contents(folder / f"{file}.csv", training(file)), *contents(folder / f"{name}.csv", asked)]
+
+        def compute(file: str = file, asked: list[Choice] = asked) -> list[Score]:
+            from pmcoa_build.clip.benchmarks.answering import guesses
+
+            return _accuracy(guesses(tuned(file), subject, examples(asked, subject.tokenizer)), asked)
+
+        yield Protocol(identity("pmc-vqa", parts), f"pmc-vqa-tuned-{name}", compute)
+
+
+def _zero_shot(asked: Sequence[Choice], subject: Subject) -> list[Score]:
+    from pmcoa_build.clip.benchmarks.answering import most_similar
+
+    return _accuracy(most_similar(subject, examples(asked, subject.tokenizer)), asked)
+
+
+def _accuracy(given: Sequence[int], asked: Sequence[Choice]) -> list[Score]:
+    right = sum(guess == question.right for guess, question in zip(given, asked, strict=True))
+    return [Score("accuracy", right / len(asked), len(asked))]
+
+
+def contents(path: Path, asked: Sequence[Choice]) -> list[tuple[str, bytes | Path]]:
+    """What identifies the data: the file, and name and size of each image (there are up to 19 GB of them)."""
+    images = {question.image for question in asked}
+    sizes = "\n".join(sorted(f"{image.name} {image.stat().st_size}" for image in images))
+    return [(path.name, path), (f"images of {path.name}", sizes.encode())]
+
+
+def examples(asked: Sequence[Choice], tokenizer: Tokenizer) -> list[Example]:
+    """Each question with each of its choices as one text."""
+    return [Example(question.image, tuple(joined(question.text, choice, tokenizer) for choice in question.choices),
+                    question.right) for question in asked]
+
+
+def joined(question: str, choice: str, tokenizer: Tokenizer) -> str:
+    """"question choice", the question cut where both would not fit into the model's context."""
+    room = tokenizer.context_length - 2 - sum(map(tokenizer.word_length, choice.split()))
+    words = []
+    for word in question.split():
+        room -= tokenizer.word_length(word)
+        if room < 0:
+            break
+        words.append(word)
+    return " ".join([*words, choice])
+
+
+def read(path: Path, find: Find, say: Say) -> list[Choice]:
+    """The questions whose image is there; says how many are not, and of how many the right choice cannot be told.
+
+    Raises RunFailed where a column is missing, or nothing is left.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = [{_SPELLINGS.get(key, key): value for key, value in row.items()} for row in csv.DictReader(file)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise RunFailed(f"{path} cannot be read as CSV ({error}).") from None
+    for column in ("Figure_path", "Question", "Answer", *(f"Choice {letter}" for letter in LETTERS)):
+        if any(row.get(column) is None for row in rows):
+            raise RunFailed(f"{path} has no column {column!r}, or a row that lacks it.")
+    kept, lost, untold = [], 0, 0
+    for row in rows:
+        image, right = find(row["Figure_path"]), right_choice(row)
+        if right is None:
+            untold += 1
+        elif image is None:
+            lost += 1
+        else:
+            kept.append(Choice(image, row["Question"].strip(), choices(row), right))
+    for count, why in ((lost, "their images are not there"), (untold, "their answer is none of the choices")):
+        if count:
+            say(f"{path}: {count} of {len(rows)} questions left out, {why}")
+    if not kept:
+        raise RunFailed(f"{path} holds no question whose image is there.")
+    return kept
+
+
+def choices(row: dict[str, str]) -> tuple[str, ...]:
+    """The four choices without the letters that some begin with ("A: …", " B:…")."""
+    return tuple(re.sub(rf"^\s*{letter}\s*[:.)]\s*", "", row[f"Choice {letter}"]).strip() for letter in LETTERS)
+
+
+def right_choice(row: dict[str, str]) -> int | None:
+    """0 to 3 by the letter (Answer_label, else Answer), else by the text of Answer; None where neither is a choice."""
+    for given in (row.get("Answer_label"), row["Answer"]):
+        letter = (given or "").strip().rstrip(":.)").upper()
+        if len(letter) == 1 and letter in LETTERS:
+            return LETTERS.index(letter)
+    text, offered = row["Answer"].strip(), choices(row)
+    for at, letter in enumerate(LETTERS):
+        if text in (offered[at], row[f"Choice {letter}"].strip()):
+            return at
+    return None
