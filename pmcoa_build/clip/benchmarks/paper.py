@@ -7,7 +7,7 @@ from __future__ import annotations
 
 _RECALL = tuple(f"{way}_R@{k}" for way in ("image_to_text", "text_to_image") for k in (1, 5, 10))
 _CLASSES = ("AUC", "ACC")
-_ANSWERS = ("accuracy_open", "accuracy_closed", "accuracy_overall")
+_ANSWERS = ("open", "closed", "overall")
 
 _TABLES: dict[str, tuple[tuple[str, ...], dict[str, tuple[float, ...]]]] = {
     "roco": (_RECALL, {

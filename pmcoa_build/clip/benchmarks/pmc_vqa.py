@@ -24,7 +24,8 @@ from pmcoa_build.errors import RunFailed, UsageError
 if TYPE_CHECKING:
     from pmcoa_build.clip.benchmarks.answering import Answerer
 
-RECIPE = Recipe(epochs=3, batch_size=32)
+RECIPE = Recipe(epochs=3, batch_size=16, steps=600)
+"""Four texts an example."""
 LETTERS = "ABCD"
 _TRAINED_ON = {"test": "train", "test_clean": "train", "test_2": "train_2"}
 _SPELLINGS = {"Anwser": "Answer", "Anwser_label": "Answer_label"}

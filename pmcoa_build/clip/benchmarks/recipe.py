@@ -25,4 +25,4 @@ class Recipe(NamedTuple):
 
     epochs: int
     batch_size: int
-    steps: int = 300
+    steps: int = 400
