@@ -45,7 +45,10 @@ _KEPT_IMAGES = 4096
 
 
 class Answerer(nn.Module):
-    """A PMC-CLIP and a head on [CLS] after fusion, joined with the image vector: M3AE's head, `outputs` wide."""
+    """A PMC-CLIP and a head on [CLS] after fusion, joined with the image vector: M3AE's head, `outputs` wide.
+
+    Both are brought to the same scale: a unit vector of 768 numbers would be lost beside the states of a transformer.
+    """
 
     def __init__(self, model: PMCCLIP, outputs: int) -> None:
         super().__init__()
@@ -61,8 +64,9 @@ class Answerer(nn.Module):
         """Logits (B, C * outputs) of images (B, 3, S, S) with C texts each, ids (B, C, T)."""
         image = self.model.encode_image(images).repeat_interleave(ids.shape[1], 0)
         hidden = self.model.text_encoder(input_ids=ids.flatten(0, 1)).last_hidden_state
-        fused = self.model.fuse(hidden, image)
-        out: Tensor = self.head(torch.cat([fused[:, 0], image.to(fused.dtype)], -1))
+        fused = self.model.fuse(hidden, image)[:, 0]
+        both = torch.cat([F.layer_norm(fused, fused.shape[-1:]), F.layer_norm(image, image.shape[-1:])], -1)
+        out: Tensor = self.head(both)
         return out.view(len(images), -1)
 
 
@@ -178,7 +182,10 @@ def _guesses(logits: Callable[[_Batch], Tensor], read: _Read, examples: Sequence
     rows = np.arange(len(examples))
     with torch.inference_mode():
         for batch in _batches(read, examples, (rows[at : at + size] for at in range(0, len(rows), size))):
-            found += logits(batch).argmax(-1).tolist()
+            values = logits(batch)
+            if not values.isfinite().all():
+                raise RunFailed("The model gives answers that are not numbers: it cannot be scored.")
+            found += values.argmax(-1).tolist()
     return found
 
 
@@ -197,8 +204,8 @@ def _reader(subject: Subject) -> _Read:
         try:
             return crop(path.read_bytes(), subject.image_size, None)
         except (OSError, ValueError, Image.DecompressionBombError) as error:
-            sentence = f"{path} cannot be decoded ({error}); without the file, its questions are left out."
-            raise RunFailed(sentence) from None
+            raise RunFailed(f"{path} cannot be decoded ({error}); once it is removed, its questions are left out and "
+                            "counted.") from None
 
     def read(example: Example) -> tuple[NDArray[np.uint8], list[list[int]], int]:
         return pixels(example.image), [subject.tokenizer.encode(text) for text in example.texts], example.target

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,6 +18,7 @@ from pmcoa_build.clip.benchmarks.questions import Find, finder
 from pmcoa_build.clip.benchmarks.recipe import Example, Recipe
 from pmcoa_build.clip.benchmarks.store import Protocol, Say, Score, identity
 from pmcoa_build.clip.benchmarks.subject import Subject
+from pmcoa_build.clip.benchmarks.vqa import left_out
 from pmcoa_build.clip.tokenizer import Tokenizer
 from pmcoa_build.errors import RunFailed, UsageError
 
@@ -41,60 +42,69 @@ class Choice(NamedTuple):
     right: int
 
 
+class Sheet(NamedTuple):
+    """The questions of one file that can be asked, and how many are `lost`: image or right choice cannot be read."""
+
+    path: Path
+    asked: list[Choice]
+    lost: int
+
+
 def protocols(folder: Path, subject: Subject, seed: int, say: Say) -> Iterator[Protocol]:
     """`pmc-vqa-zero-shot-TEST`, by similarity of the image to question and choice, for each TEST that is there.
 
-    And `pmc-vqa-tuned-TEST`, by a head on the fusion module that scores each choice, where its training file is there.
+    And `pmc-vqa-tuned-TEST`, by a head on the fusion module that scores each choice, where its training file is there;
+    the last epoch is scored, there is no validation split.
     """
     find = finder(folder)
     tests = {name: read(path, find, say) for name in _TRAINED_ON if (path := folder / f"{name}.csv").exists()}
     if not tests:
         raise UsageError(f"{folder} holds no PMC-VQA: none of {', '.join(f'{name}.csv' for name in _TRAINED_ON)}.")
-    for name, asked in tests.items():
-        data = identity("pmc-vqa", contents(folder / f"{name}.csv", asked))
-        yield Protocol(data, f"pmc-vqa-zero-shot-{name}", partial(_zero_shot, asked, subject))
-
-    @cache
-    def training(file: str) -> list[Choice]:
-        return read(folder / f"{file}.csv", find, say)
-
-    @cache
-    def tuned(file: str) -> Answerer:
-        from pmcoa_build.clip.benchmarks.answering import tune
-
-        return tune(subject, 1, examples(training(file), subject.tokenizer), [], RECIPE, seed=seed, say=say)
-
-    for name, asked in tests.items():
-        file = _TRAINED_ON[name]
-        if not (folder / f"{file}.csv").exists():
-            say(f"pmc-vqa-tuned-{name} left out: {folder / f'{file}.csv'} is not there")
+    for name, test in tests.items():
+        yield Protocol(identity("pmc-vqa", contents(test)), f"pmc-vqa-zero-shot-{name}",
+                       partial(_zero_shot, test, subject))
+    training: dict[Path, tuple[Sheet, Callable[[], Answerer]]] = {}
+    for name, test in tests.items():
+        path = folder / f"{_TRAINED_ON[name]}.csv"
+        if not path.exists():
+            say(f"pmc-vqa-tuned-{name} is left out: {path} is not there")
             continue
-        parts = [*contents(folder / f"{file}.csv", training(file)), *contents(folder / f"{name}.csv", asked)]
-
-        def compute(file: str = file, asked: list[Choice] = asked) -> list[Score]:
-            from pmcoa_build.clip.benchmarks.answering import guesses
-
-            return _accuracy(guesses(tuned(file), subject, examples(asked, subject.tokenizer)), asked)
-
-        yield Protocol(identity("pmc-vqa", parts), f"pmc-vqa-tuned-{name}", compute)
+        if path not in training:
+            train = read(path, find, say)
+            training[path] = train, cache(partial(_tune, train, subject, seed, say))
+        train, tuned = training[path]
+        yield Protocol(identity("pmc-vqa", [*contents(train), *contents(test)]), f"pmc-vqa-tuned-{name}",
+                       partial(_tuned, test, subject, tuned))
 
 
-def _zero_shot(asked: Sequence[Choice], subject: Subject) -> list[Score]:
+def _zero_shot(test: Sheet, subject: Subject) -> list[Score]:
     from pmcoa_build.clip.benchmarks.answering import most_similar
 
-    return _accuracy(most_similar(subject, examples(asked, subject.tokenizer)), asked)
+    return _scores(most_similar(subject, examples(test.asked, subject.tokenizer)), test)
 
 
-def _accuracy(given: Sequence[int], asked: Sequence[Choice]) -> list[Score]:
-    right = sum(guess == question.right for guess, question in zip(given, asked, strict=True))
-    return [Score("accuracy", right / len(asked), len(asked))]
+def _tune(train: Sheet, subject: Subject, seed: int, say: Say) -> Answerer:
+    from pmcoa_build.clip.benchmarks.answering import tune
+
+    return tune(subject, 1, examples(train.asked, subject.tokenizer), [], RECIPE, seed=seed, say=say)
 
 
-def contents(path: Path, asked: Sequence[Choice]) -> list[tuple[str, bytes | Path]]:
+def _tuned(test: Sheet, subject: Subject, net: Callable[[], Answerer]) -> list[Score]:
+    from pmcoa_build.clip.benchmarks.answering import guesses
+
+    return _scores(guesses(net(), subject, examples(test.asked, subject.tokenizer)), test)
+
+
+def _scores(given: Sequence[int], test: Sheet) -> list[Score]:
+    right = sum(guess == question.right for guess, question in zip(given, test.asked, strict=True))
+    return [Score("accuracy", right / len(test.asked), len(test.asked)), left_out(test.lost, len(test.asked))]
+
+
+def contents(sheet: Sheet) -> list[tuple[str, bytes | Path]]:
     """What identifies the data: the file, and name and size of each image (there are up to 19 GB of them)."""
-    images = {question.image for question in asked}
+    images = {question.image for question in sheet.asked}
     sizes = "\n".join(sorted(f"{image.name} {image.stat().st_size}" for image in images))
-    return [(path.name, path), (f"images of {path.name}", sizes.encode())]
+    return [(sheet.path.name, sheet.path), (f"images of {sheet.path.name}", sizes.encode())]
 
 
 def examples(asked: Sequence[Choice], tokenizer: Tokenizer) -> list[Example]:
@@ -115,11 +125,30 @@ def joined(question: str, choice: str, tokenizer: Tokenizer) -> str:
     return " ".join([*words, choice])
 
 
-def read(path: Path, find: Find, say: Say) -> list[Choice]:
-    """The questions whose image is there; says how many are not, and of how many the right choice cannot be told.
+def read(path: Path, find: Find, say: Say) -> Sheet:
+    """The questions of a file; says how many lack an image that can be read, or a right choice.
 
     Raises RunFailed where a column is missing, or nothing is left.
     """
+    rows = _rows(path)
+    kept, imageless, untold = [], 0, 0
+    for row in rows:
+        image, right = find(row["Figure_path"]), right_choice(row)
+        if image is None:
+            imageless += 1
+        elif right is None:
+            untold += 1
+        else:
+            kept.append(Choice(image, row["Question"].strip(), choices(row), right))
+    for count, why in ((imageless, "their images cannot be read"), (untold, "their answer is none of the choices")):
+        if count:
+            say(f"{path}: {count} of {len(rows)} questions are left out, {why}")
+    if not kept:
+        raise RunFailed(f"{path} holds no question whose image can be read.")
+    return Sheet(path, kept, imageless + untold)
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = [{_SPELLINGS.get(key, key): value for key, value in row.items()} for row in csv.DictReader(file)]
@@ -128,21 +157,7 @@ def read(path: Path, find: Find, say: Say) -> list[Choice]:
     for column in ("Figure_path", "Question", "Answer", *(f"Choice {letter}" for letter in LETTERS)):
         if any(row.get(column) is None for row in rows):
             raise RunFailed(f"{path} has no column {column!r}, or a row that lacks it.")
-    kept, lost, untold = [], 0, 0
-    for row in rows:
-        image, right = find(row["Figure_path"]), right_choice(row)
-        if right is None:
-            untold += 1
-        elif image is None:
-            lost += 1
-        else:
-            kept.append(Choice(image, row["Question"].strip(), choices(row), right))
-    for count, why in ((lost, "their images are not there"), (untold, "their answer is none of the choices")):
-        if count:
-            say(f"{path}: {count} of {len(rows)} questions left out, {why}")
-    if not kept:
-        raise RunFailed(f"{path} holds no question whose image is there.")
-    return kept
+    return rows
 
 
 def choices(row: dict[str, str]) -> tuple[str, ...]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from PIL import Image
 
 from pmcoa_build.clip.benchmarks.answers import normalise
 from pmcoa_build.clip.benchmarks.store import Say
@@ -27,28 +30,42 @@ class Question(NamedTuple):
 
 
 class Splits(NamedTuple):
-    """The questions whose image is there. `files`: what they were read from; `validation` may be empty."""
+    """The questions whose image can be read. `files`: what they were read from; `validation` may be empty.
+
+    `lost`: test questions left out because their image cannot be read.
+    """
 
     train: list[Question]
     validation: list[Question]
     test: list[Question]
     files: list[Path]
+    lost: int
 
 
 Find = Callable[[str], Path | None]
 
 
 def finder(folder: Path) -> Find:
-    """Looks an image up by its published name, in `folder` and the folders in it; None where it is not there."""
+    """Looks an image up by its published name, in `folder` and the folders in it.
+
+    Gives None where it is not there or does not begin as an image.
+    """
     places = [folder, *sorted(path for path in folder.iterdir() if path.is_dir())]
 
+    @cache
     def find(name: str) -> Path | None:
-        for place in places:
-            if (place / name).is_file():
-                return place / name
-        return None
+        return next((place / name for place in places if readable(place / name)), None)
 
     return find
+
+
+def readable(path: Path) -> bool:
+    """Whether the file is there and begins as an image."""
+    try:
+        with Image.open(path):
+            return True
+    except (OSError, ValueError, Image.DecompressionBombError):
+        return False
 
 
 def records(path: Path) -> list[dict[str, Any]]:
@@ -66,8 +83,12 @@ def records(path: Path) -> list[dict[str, Any]]:
     return found
 
 
-def questions(found: Iterable[dict[str, Any]], image_key: str, find: Find, source: str, say: Say) -> list[Question]:
-    """The records whose image is there, as questions; says how many are not. Raises RunFailed for a bad record."""
+def questions(found: Iterable[dict[str, Any]], image_key: str, find: Find, source: str,
+              say: Say) -> tuple[list[Question], int]:
+    """The records whose image can be read, as questions, and how many others there are (said, too).
+
+    Raises RunFailed for a bad record.
+    """
     kept: list[Question] = []
     lost = 0
     for record in found:
@@ -83,15 +104,15 @@ def questions(found: Iterable[dict[str, Any]], image_key: str, find: Find, sourc
             text = _HINT.sub("", str(record["question"]).strip())
             kept.append(Question(image, text, normalise(record["answer"]), kind == "CLOSED"))
     if lost:
-        say(f"{source}: {lost} of {lost + len(kept)} questions left out, their images are not there")
-    return kept
+        say(f"{source}: {lost} of {lost + len(kept)} questions are left out, their images cannot be read")
+    return kept, lost
 
 
 def whole(splits: Splits, folder: Path) -> Splits:
     """The same, once there is something to train on and to score. Raises RunFailed where there is not."""
     for name, part in (("training", splits.train), ("test", splits.test)):
         if not part:
-            raise RunFailed(f"{folder} holds no {name} question whose image is there.")
+            raise RunFailed(f"{folder} holds no {name} question whose image can be read.")
     return splits
 
 

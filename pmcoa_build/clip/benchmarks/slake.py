@@ -27,7 +27,7 @@ def read(folder: Path, say: Say) -> Splits:
     find = finder(folder)
     files = [_first(folder, names) for names in (("train.json",), ("validation.json", "validate.json"), ("test.json",))]
     train, validation, test = (questions(_english(path), "img_name", find, str(path), say) for path in files)
-    return whole(Splits(train, validation, test, files), folder)
+    return whole(Splits(train[0], validation[0], test[0], files, test[1]), folder)
 
 
 def _english(path: Path) -> list[dict[str, Any]]:

@@ -33,7 +33,8 @@ def _compute(splits: Splits, subject: Subject, recipe: Recipe, seed: int, say: S
     say(f"  {len(train)} questions train, {len(answers)} answers; {known} of {len(test)} test answers are among them")
     net = tune(subject, len(answers), train, validation, recipe, seed=seed, say=say)
     given = guesses(net, subject, test)
-    return accuracies(splits.test, [guess == example.target for guess, example in zip(given, test, strict=True)])
+    right = [guess == example.target for guess, example in zip(given, test, strict=True)]
+    return [*accuracies(splits.test, right), left_out(splits.lost, len(test))]
 
 
 def accuracies(asked: Sequence[Question], right: Sequence[bool]) -> list[Score]:
@@ -44,3 +45,8 @@ def accuracies(asked: Sequence[Question], right: Sequence[bool]) -> list[Score]:
         "overall": list(right),
     }
     return [Score(kind, sum(found) / len(found), len(found)) for kind, found in kinds.items() if found]
+
+
+def left_out(lost: int, kept: int) -> Score:
+    """How many test questions are left out, of all: their image cannot be read."""
+    return Score("questions_without_image", lost, lost + kept)

@@ -30,10 +30,9 @@ def protocols(folder: Path, subject: Subject, seed: int, say: Say) -> Iterator[P
 def read(folder: Path, say: Say) -> Splits:
     """Both splits. Raises UsageError for a folder that holds neither form, RunFailed for files that are not usable."""
     find = finder(folder)
-    train, test = (folder / name for name in _PAPERS)
-    if train.exists() and test.exists():
-        sources = [(records(train), train), (records(test), test)]
-        files = [train, test]
+    files = [folder / name for name in _PAPERS]
+    if all(file.exists() for file in files):
+        sources = [(records(file), file) for file in files]
     elif (osf := folder / _OSF).exists():
         rows = records(osf)
         tested = [row for row in rows if _of_test(row)]
@@ -42,8 +41,8 @@ def read(folder: Path, say: Say) -> Splits:
         files = [osf]
     else:
         raise UsageError(f"{folder} holds no VQA-RAD: neither {_OSF!r} nor {' and '.join(_PAPERS)}.")
-    parts = [questions(rows, "image_name", find, str(path), say) for rows, path in sources]
-    return whole(Splits(parts[0], [], parts[1], files), folder)
+    train, test = (questions(rows, "image_name", find, str(path), say) for rows, path in sources)
+    return whole(Splits(train[0], [], test[0], files, test[1]), folder)
 
 
 def _of_test(row: dict[str, Any]) -> bool:

@@ -49,12 +49,12 @@ def test_a_choice_fits_behind_any_question() -> None:
 def test_zero_shot_and_tuned_go_through_the_command(
     tmp_path: Path, exported: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(pmc_vqa, "RECIPE", Recipe(3, 6, 240))
+    monkeypatch.setattr(pmc_vqa, "RECIPE", Recipe(3, 12, 400))
     words = ["benchmark", str(exported), "--pmc-vqa", str(write_pmc(tmp_path / "pmc")), "--out", str(tmp_path)]
     assert main(words) == 0
-    rows = read(tmp_path / "scores.parquet")
-    assert [(row["protocol"], row["metric"], row["n"]) for row in rows] == [
-        ("pmc-vqa-zero-shot-test", "accuracy", 12), ("pmc-vqa-tuned-test", "accuracy", 12)]
+    rows = [row for row in read(tmp_path / "scores.parquet") if row["metric"] == "accuracy"]
+    assert [(row["protocol"], row["n"]) for row in rows] == [
+        ("pmc-vqa-zero-shot-test", 12), ("pmc-vqa-tuned-test", 12)]
     assert rows[1]["value"] >= 0.7  # chance 0.25
     assert rows[0]["dataset_id"] != rows[1]["dataset_id"]
     capsys.readouterr()
@@ -73,8 +73,9 @@ def test_each_test_file_is_scored_where_its_training_file_is_there(
     write_csv(folder / "test_2.csv", second)
     assert main(["benchmark", str(exported), "--pmc-vqa", str(folder), "--out", str(tmp_path / "out")]) == 0
     out = capsys.readouterr().out
-    assert "pmc-vqa-tuned-test_2 left out" in out and out.count("epoch 1 of 1") == 1
-    assert [row["protocol"] for row in read(tmp_path / "out" / "scores.parquet")] == [
+    assert "pmc-vqa-tuned-test_2 is left out" in out and out.count("epoch 1 of 1") == 1
+    rows = read(tmp_path / "out" / "scores.parquet")
+    assert [row["protocol"] for row in rows if row["metric"] == "accuracy"] == [
         "pmc-vqa-zero-shot-test", "pmc-vqa-zero-shot-test_clean", "pmc-vqa-zero-shot-test_2",
         "pmc-vqa-tuned-test", "pmc-vqa-tuned-test_clean"]
 
@@ -85,8 +86,8 @@ def test_the_misspelt_columns_of_the_first_release_are_read(tmp_path: Path) -> N
     write_csv(tmp_path / "wrong.csv", [
         {key.replace("Answer", "Anwser"): value for key, value in row.items()} for row in rows])
     found = [pmc_vqa.read(tmp_path / f"{name}.csv", finder(tmp_path), print) for name in ("right", "wrong")]
-    assert found[0] == found[1] and len(found[0]) == 4
-    assert [question.choices[question.right] for question in found[0]] == [row["Answer"] for row in rows]
+    assert found[0].asked == found[1].asked and len(found[0].asked) == 4
+    assert [question.choices[question.right] for question in found[0].asked] == [row["Answer"] for row in rows]
 
 
 def test_what_is_left_out_is_said(tmp_path: Path) -> None:
@@ -95,10 +96,11 @@ def test_what_is_left_out_is_said(tmp_path: Path) -> None:
     rows[1] |= {"Answer": "no choice", "Answer_label": ""}
     write_csv(tmp_path / "test.csv", rows)
     said: list[str] = []
-    assert len(pmc_vqa.read(tmp_path / "test.csv", finder(tmp_path), said.append)) == 2
+    sheet = pmc_vqa.read(tmp_path / "test.csv", finder(tmp_path), said.append)
+    assert len(sheet.asked) == 2 and sheet.lost == 2
     assert [line.partition(": ")[2] for line in said] == [
-        "1 of 4 questions left out, their images are not there",
-        "1 of 4 questions left out, their answer is none of the choices"]
+        "1 of 4 questions are left out, their images cannot be read",
+        "1 of 4 questions are left out, their answer is none of the choices"]
 
 
 @pytest.mark.parametrize(("content", "code", "sentence"), [

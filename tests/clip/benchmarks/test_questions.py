@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from pmcoa_build.clip.benchmarks.questions import Question, Splits, finder, questions, records, whole
 from pmcoa_build.errors import RunFailed
@@ -23,21 +24,22 @@ ROW = {"image_name": "a.jpg", "question": "Is it?", "answer": "Yes", "answer_typ
     ({"question": " Where is it? - OPEN "}, "Where is it?", "yes", True),
 ])
 def test_spellings_of_records(tmp_path: Path, changed: dict[str, Any], text: str, answer: str, closed: bool) -> None:
-    (tmp_path / "a.jpg").touch()
+    Image.new("RGB", (4, 4)).save(tmp_path / "a.jpg")
     said: list[str] = []
-    found = questions([{**ROW, **changed}], "image_name", finder(tmp_path), "x.json", said.append)
+    found, lost = questions([{**ROW, **changed}], "image_name", finder(tmp_path), "x.json", said.append)
     assert found == [Question(tmp_path / "a.jpg", text, answer, closed)]
-    assert not said
+    assert not said and lost == 0
 
 
 def test_questions_without_their_image_are_counted_and_said(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
-    (tmp_path / "images" / "a.jpg").touch()
+    Image.new("RGB", (4, 4)).save(tmp_path / "images" / "a.jpg")
+    (tmp_path / "images" / "c.jpg").write_text("<html>404</html>")
     said: list[str] = []
     rows = [ROW, {**ROW, "image_name": "b.jpg"}, {**ROW, "image_name": "c.jpg"}]
-    found = questions(rows, "image_name", finder(tmp_path), "x.json", said.append)
-    assert [question.image for question in found] == [tmp_path / "images" / "a.jpg"]
-    assert said == ["x.json: 2 of 3 questions left out, their images are not there"]
+    found, lost = questions(rows, "image_name", finder(tmp_path), "x.json", said.append)
+    assert [question.image for question in found] == [tmp_path / "images" / "a.jpg"] and lost == 2
+    assert said == ["x.json: 2 of 3 questions are left out, their images cannot be read"]
 
 
 @pytest.mark.parametrize(("content", "sentence"), [
@@ -67,4 +69,4 @@ def test_both_ends_are_needed(tmp_path: Path, missing: int, name: str) -> None:
     one = [Question(tmp_path, "", "", True)]
     parts = [[] if at == missing else one for at in range(3)]
     with pytest.raises(RunFailed, match=f"no {name} question"):
-        whole(Splits(parts[0], parts[1], parts[2], []), tmp_path)
+        whole(Splits(parts[0], parts[1], parts[2], [], 0), tmp_path)

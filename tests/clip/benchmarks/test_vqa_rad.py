@@ -49,7 +49,8 @@ def test_scores_go_through_the_command(tmp_path: Path, exported: Path, monkeypat
     assert main([*words, "--seed", "3"]) == 0
     rows = read(tmp_path / "scores.parquet")
     assert [(row["protocol"], row["metric"], row["n"], row["seed"]) for row in rows] == [
-        ("vqa-rad", "open", 6, 3), ("vqa-rad", "closed", 6, 3), ("vqa-rad", "overall", 12, 3)]
+        ("vqa-rad", "open", 6, 3), ("vqa-rad", "closed", 6, 3), ("vqa-rad", "overall", 12, 3),
+        ("vqa-rad", "questions_without_image", 12, 3)]
     assert all(row["dataset_id"].startswith("vqa-rad:") for row in rows)
 
 
