@@ -30,15 +30,16 @@ from pmcoa_build.clip.model import PMCCLIP
 from pmcoa_build.clip.optim import BETAS, CLIP_NORM, decay_groups, learning_rate
 from pmcoa_build.errors import RunFailed
 
-LR = 5e-5
-"""Peak learning rate of the towers. The paper does not give its settings; these are ours."""
-FUSION_TIMES, HEAD_TIMES = 2, 20
-"""How much faster the fusion module and the head learn."""
+LR = 1e-4
+"""Peak learning rate of the model: that of its training. The paper does not give its settings; these are ours."""
+HEAD_TIMES = 10
+"""How much faster the new head learns."""
 WEIGHT_DECAY = 0.01
 WARMUP = 0.1
 """Share of the steps."""
 _TEXTS_AT_ONCE = 64
 """Where nothing is trained."""
+_SAID = 500
 _THREADS = 8
 _AHEAD = 2
 _KEPT_IMAGES = 4096
@@ -103,6 +104,8 @@ def tune(subject: Subject, outputs: int, train: Sequence[Example], validation: S
             for step, batch in enumerate(islice(batches, each), epoch * each):
                 _set_rates(optimiser, step, each * recipe.epochs)
                 losses.append(_step(net, optimiser, batch))
+                if (step + 1) % _SAID == 0:
+                    say(f"  step {step + 1:,} of {each * recipe.epochs:,}: loss {np.mean(losses[-_SAID:]):.3f}")
             line = f"  epoch {epoch + 1} of {recipe.epochs}: loss {np.mean(losses):.3f}"
             if validation:
                 accuracy = _accuracy(_guesses(partial(_logits, net.eval()), read, validation), validation)
@@ -144,12 +147,8 @@ def _order(count: int, recipe: Recipe, seed: int) -> Iterator[NDArray[np.intp]]:
 
 
 def _optimiser(net: Answerer) -> Any:
-    groups: list[dict[str, Any]] = []
-    for part, times in (("model.fusion_module", FUSION_TIMES), ("head", HEAD_TIMES), ("", 1)):
-        held = {id(parameter) for group in groups for parameter in group["params"]}
-        named = [(name, value) for name, value in net.named_parameters()
-                 if name.startswith(part) and id(value) not in held]
-        groups += [{**group, "peak": LR * times} for group in decay_groups(named, WEIGHT_DECAY)]
+    groups = [{**group, "peak": LR * times} for part, times in ((net.model, 1), (net.head, HEAD_TIMES))
+              for group in decay_groups(part.named_parameters(), WEIGHT_DECAY)]
     return torch.optim.AdamW(groups, lr=LR, betas=BETAS)
 
 

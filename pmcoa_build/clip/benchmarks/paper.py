@@ -1,6 +1,7 @@
 """The numbers of arXiv 2303.07240 (its tables on retrieval, MedMNIST and VQA), in per cent.
 
-Retrieval is over ROCO's test split as by `retrieval-roco-test`; MedMNIST and VQA are fine-tuned.
+Retrieval is over ROCO's test split as by `retrieval-roco-test`; MedMNIST, VQA-RAD and SLAKE are
+fine-tuned. PMC-VQA's is of its own paper (arXiv 2305.10415), to be read beside `pmc-vqa-zero-shot-…`; chance is 25.
 """
 
 from __future__ import annotations

@@ -162,7 +162,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 def choices(row: dict[str, str]) -> tuple[str, ...]:
     """The four choices without the letters that some begin with ("A: …", " B:…")."""
-    return tuple(re.sub(rf"^\s*{letter}\s*[:.)]\s*", "", row[f"Choice {letter}"]).strip() for letter in LETTERS)
+    return tuple(_without_letter(row[f"Choice {letter}"], letter) for letter in LETTERS)
 
 
 def right_choice(row: dict[str, str]) -> int | None:
@@ -171,8 +171,12 @@ def right_choice(row: dict[str, str]) -> int | None:
         letter = (given or "").strip().rstrip(":.)").upper()
         if len(letter) == 1 and letter in LETTERS:
             return LETTERS.index(letter)
-    text, offered = row["Answer"].strip(), choices(row)
-    for at, letter in enumerate(LETTERS):
-        if text in (offered[at], row[f"Choice {letter}"].strip()):
-            return at
+    offered = [choice.casefold() for choice in choices(row)]
+    for text in (row["Answer"].strip(), _without_letter(row["Answer"], f"[{LETTERS}]")):
+        if text.casefold() in offered:
+            return offered.index(text.casefold())
     return None
+
+
+def _without_letter(text: str, letter: str) -> str:
+    return re.sub(rf"^\s*{letter}\s*[:.)]\s*", "", text).strip()

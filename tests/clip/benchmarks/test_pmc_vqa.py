@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pmcoa_build.clip.benchmarks import pmc_vqa
+from pmcoa_build.clip.benchmarks import answering, pmc_vqa
 from pmcoa_build.clip.benchmarks.pmc_vqa import choices, joined, right_choice
 from pmcoa_build.clip.benchmarks.questions import finder
 from pmcoa_build.clip.benchmarks.recipe import Recipe
@@ -24,6 +24,7 @@ ROW = {"Choice A": " A:Left lung ", "Choice B": "B: Right lung", "Choice C": "C.
     ({"Answer": "D"}, 3),
     ({"Answer": "Both"}, 2),
     ({"Answer": "A:Left lung", "Answer_label": ""}, 0),
+    ({"Answer": " C: both"}, 2),
     ({"Answer": "Neither "}, 3),
     ({"Answer": "Heart"}, None),
     ({"Answer": "", "Answer_label": "E"}, None),
@@ -49,7 +50,8 @@ def test_a_choice_fits_behind_any_question() -> None:
 def test_zero_shot_and_tuned_go_through_the_command(
     tmp_path: Path, exported: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(pmc_vqa, "RECIPE", Recipe(3, 12, 400))
+    monkeypatch.setattr(pmc_vqa, "RECIPE", Recipe(3, 12, 210))
+    monkeypatch.setattr(answering, "LR", 2e-4)  # to be quick
     words = ["benchmark", str(exported), "--pmc-vqa", str(write_pmc(tmp_path / "pmc")), "--out", str(tmp_path)]
     assert main(words) == 0
     rows = [row for row in read(tmp_path / "scores.parquet") if row["metric"] == "accuracy"]
