@@ -134,16 +134,20 @@ def most_similar(subject: Subject, examples: Sequence[Example]) -> list[int]:
     return _guesses(similarity, _reader(subject), examples)
 
 
+def _batches_in(count: int, recipe: Recipe) -> int:
+    """Batches of one pass. Those of a small set are smaller: their noise keeps it from being learned by heart."""
+    return math.ceil(count / min(recipe.batch_size, max(8, count // 16)))
+
+
 def _epoch_steps(count: int, recipe: Recipe) -> int:
-    once = math.ceil(count / recipe.batch_size)
+    once = _batches_in(count, recipe)
     return once * max(1, math.ceil(recipe.steps / recipe.epochs / once))
 
 
 def _order(count: int, recipe: Recipe, seed: int) -> Iterator[NDArray[np.intp]]:
     draw = np.random.default_rng(seed)
-    parts = math.ceil(count / recipe.batch_size)
     while True:
-        yield from np.array_split(draw.permutation(count), parts)
+        yield from np.array_split(draw.permutation(count), _batches_in(count, recipe))
 
 
 def _optimiser(net: Answerer) -> Any:

@@ -30,8 +30,8 @@ def test_the_english_questions_are_read(tmp_path: Path, validation: str) -> None
 def test_the_head_learns_to_see_and_what_is_stored_is_not_computed_again(
     tmp_path: Path, exported: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(vqa, "SLAKE", Recipe(6, 16, 120))
-    monkeypatch.setattr(answering, "LR", 2e-4)  # to be quick
+    monkeypatch.setattr(vqa, "SLAKE", Recipe(6, 16, 160))
+    monkeypatch.setattr(answering, "LR", 3e-4)  # to be quick
     words = ["benchmark", str(exported), "--slake", str(write_slake(tmp_path / "slake")), "--out", str(tmp_path)]
     assert main(words) == 0
     rows = read(tmp_path / "scores.parquet")
