@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +13,7 @@ from pmcoa_build.clip.benchmarks import answering
 from pmcoa_build.clip.benchmarks.answering import Answerer, guesses, most_similar, tune
 from pmcoa_build.clip.benchmarks.recipe import Example, Recipe
 from pmcoa_build.clip.benchmarks.subject import Subject
+from pmcoa_build.errors import RunFailed
 from tests.clip.benchmarks.made_up_vqa import draw_picture
 
 
@@ -99,3 +103,20 @@ def test_guesses_keep_the_order(subject: Subject, examples: list[Example]) -> No
     assert given == guesses(net, subject, examples[::-1])[::-1]
     assert np.mean([guess == example.target for guess, example in zip(given, examples, strict=True)]) > 0.8
     assert guesses(net, subject, []) == []
+
+
+@pytest.mark.parametrize("train", [0, 1])
+def test_one_question_is_too_few(subject: Subject, examples: list[Example], train: int) -> None:
+    with pytest.raises(RunFailed, match="too few"):
+        tune(subject, 3, examples[:train], [], Recipe(1, 8), seed=0, say=print)
+
+
+def test_a_model_that_gives_no_numbers_is_refused(subject: Subject, examples: list[Example]) -> None:
+    net = copy.deepcopy(subject.net)
+    with torch.no_grad():
+        net.visual.conv1.weight.fill_(float("nan"))
+    broken = dataclasses.replace(subject, net=net)
+    with pytest.raises(RunFailed, match="not numbers"):
+        most_similar(broken, examples)
+    with pytest.raises(RunFailed, match="not numbers"):
+        tune(broken, 3, examples, examples, Recipe(1, 8, 1), seed=0, say=print)
