@@ -151,12 +151,15 @@ def read(path: Path, find: Find, say: Say) -> Sheet:
 def _rows(path: Path) -> list[dict[str, str]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = [{_SPELLINGS.get(key, key): value for key, value in row.items()} for row in csv.DictReader(file)]
+            table = csv.DictReader(file, restval="")
+            names = [_SPELLINGS.get(name, name) for name in table.fieldnames or ()]
+            table.fieldnames = names
+            rows = list(table)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise RunFailed(f"{path} cannot be read as CSV ({error}).") from None
     for column in ("Figure_path", "Question", "Answer", *(f"Choice {letter}" for letter in LETTERS)):
-        if any(row.get(column) is None for row in rows):
-            raise RunFailed(f"{path} has no column {column!r}, or a row that lacks it.")
+        if column not in names:
+            raise RunFailed(f"{path} has no column {column!r}.")
     return rows
 
 

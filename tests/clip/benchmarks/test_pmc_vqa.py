@@ -97,19 +97,21 @@ def test_what_is_left_out_is_said(tmp_path: Path) -> None:
     rows[0]["Figure_path"] = "gone.jpg"
     rows[1] |= {"Answer": "no choice", "Answer_label": ""}
     write_csv(tmp_path / "test.csv", rows)
+    with (tmp_path / "test.csv").open("a", encoding="utf-8") as file:
+        file.write("cut.jpg,Why")
     said: list[str] = []
     sheet = pmc_vqa.read(tmp_path / "test.csv", finder(tmp_path), said.append)
-    assert len(sheet.asked) == 2 and sheet.lost == 2
+    assert len(sheet.asked) == 2 and sheet.lost == 3
     assert [line.partition(": ")[2] for line in said] == [
-        "1 of 4 questions are left out, their images cannot be read",
-        "1 of 4 questions are left out, their answer is none of the choices"]
+        "2 of 5 questions are left out, their images cannot be read",
+        "1 of 5 questions are left out, their answer is none of the choices"]
 
 
 @pytest.mark.parametrize(("content", "code", "sentence"), [
     (None, 2, "holds no PMC-VQA"),
     ("Figure_path,Question\na.jpg,Why?\n", 4, "no column 'Answer'"),
     ("Figure_path,Question,Answer,Choice A,Choice B,Choice C,Choice D\na.jpg,Why?,A,1,2,3,4\n", 4, "no question whose"),
-    ("", 4, "no question whose"),
+    ("", 4, "no column 'Figure_path'"),
     (b"\xff\xfe\x00", 4, "cannot be read as CSV"),
 ])
 def test_what_cannot_be_used_is_one_sentence(
