@@ -68,7 +68,9 @@ def _released(path: Path, text_model: str | None) -> Subject:
 
     from pmcoa_build.clip.model import PMCCLIP
 
-    net = PMCCLIP.from_released(path, text_model=text_model)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)  # the three parts hold no fusion module: each time it begins as the same random one
+        net = PMCCLIP.from_released(path, text_model=text_model)
     text = text_model or net.config.text_cfg.bert_model_name
     tokenizer = _tokenizer(net, text)
     net = net.to("cuda" if torch.cuda.is_available() else "cpu")

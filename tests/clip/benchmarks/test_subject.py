@@ -60,6 +60,11 @@ def test_a_released_checkpoint_gives_the_features_of_its_model(
     assert len(opened.weights_sha256) == 64 and opened.weights_sha256 == open_subject(path, bert).weights_sha256
 
 
+def test_what_the_three_parts_do_not_hold_is_the_same_each_time(subject: Subject, bert: str, tmp_path: Path) -> None:
+    first, second = (open_subject(write_parts(subject, tmp_path), bert).net.state_dict() for _ in range(2))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
 def test_an_exported_folder_names_its_own_text_model(exported: Path) -> None:
     with pytest.raises(UsageError, match="names its own text model"):
         open_subject(exported, "bundled")
