@@ -30,15 +30,14 @@ def protocols(folder: Path, subject: Subject, seed: int, say: Say) -> Iterator[P
 def read(folder: Path, say: Say) -> Splits:
     """Both splits. Raises UsageError for a folder that holds neither form, RunFailed for files that are not usable."""
     find = finder(folder)
-    files = [folder / name for name in _PAPERS]
-    if all(file.exists() for file in files):
-        sources = [(records(file), file) for file in files]
-    elif (osf := folder / _OSF).exists():
-        rows = records(osf)
+    papers, osf = [folder / name for name in _PAPERS], sorted(folder.glob(_OSF.replace(" ", "?")))
+    if all(file.exists() for file in papers):
+        files, sources = papers, [(records(file), file) for file in papers]
+    elif osf:
+        rows = records(osf[0])
         tested = [row for row in rows if _of_test(row)]
         trained = [row for row in rows if not _of_test(row)]
-        sources = [([*trained, *_framed(trained)], osf), (tested, osf)]
-        files = [osf]
+        files, sources = osf[:1], [([*trained, *_framed(trained)], osf[0]), (tested, osf[0])]
     else:
         raise UsageError(f"{folder} holds no VQA-RAD: neither {_OSF!r} nor {' and '.join(_PAPERS)}.")
     train, test = (questions(rows, "image_name", find, str(path), say) for rows, path in sources)

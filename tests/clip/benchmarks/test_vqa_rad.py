@@ -15,8 +15,10 @@ from stages.__main__ import main
 from tests.clip.benchmarks.made_up_vqa import COUNTS, rad_rows, write_rad
 
 
-def test_osf_form_is_split_by_phrase_type(tmp_path: Path) -> None:
-    splits = vqa_rad.read(write_rad(tmp_path), print)
+@pytest.mark.parametrize("name", ["VQA_RAD Dataset Public.json", "VQA_RAD_Dataset_Public.json"])
+def test_osf_form_is_split_by_phrase_type(tmp_path: Path, name: str) -> None:
+    (write_rad(tmp_path) / "VQA_RAD Dataset Public.json").rename(tmp_path / name)
+    splits = vqa_rad.read(tmp_path, print)
     assert [len(part) for part in splits[:3]] == [COUNTS["train"], 0, COUNTS["test"]]
     assert all("synpictrain" in question.image.name for question in splits.train)
     assert all("synpictest" in question.image.name for question in splits.test)
