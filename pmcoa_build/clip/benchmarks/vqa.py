@@ -17,7 +17,7 @@ SLAKE = Recipe(epochs=15, batch_size=32)
 def protocol(name: str, splits: Splits, subject: Subject, recipe: Recipe, seed: int, say: Say) -> Protocol:
     """A head over the training split's answers, tuned with the whole model; `open`, `closed`, `overall` accuracy."""
     files = [(file.name, file) for file in splits.files]
-    pictures = [(f"{image.parent.name}/{image.name}", image) for image in images(splits[:3])]
+    pictures = [(image.name, image) for image in images(splits[:3])]
     return Protocol(identity(name, [*files, *pictures]), name, lambda: _compute(splits, subject, recipe, seed, say))
 
 

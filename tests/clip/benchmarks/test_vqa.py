@@ -49,7 +49,7 @@ def test_the_identity_is_of_names_and_contents(tmp_path: Path, subject: Subject)
         (folder / "x.json").write_text("[]")
         return protocol("x", splits, subject, Recipe(1, 1), seed=0, say=print).data
 
-    first, second = data(tmp_path / "1" / "images"), data(tmp_path / "2" / "images")
+    first, second = data(tmp_path / "1" / "images"), data(tmp_path / "2" / "figures")
     assert first == second
     assert re.fullmatch("x:[0-9a-f]{64}", first)
     draw_picture(tmp_path / "3" / "images" / "a.png", "blue", np.random.default_rng(0))
