@@ -6,18 +6,26 @@ workers and restarts cannot change it. Only what a batch needs is read; the data
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+import mmap
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pmcoa_build.clip.shards import Group, Sampling, load_samples
+from pmcoa_build.clip.shards import Group, Samples, Sampling, fill, tokenizer_of
 from pmcoa_build.errors import RunFailed
 
 BUFFER = 2048
 """Samples that wait in the shuffle buffer (0.3 GB at 224 px)."""
+
+PIECE = 256
+"""Most samples that are decoded in one go: the rows of a published row group."""
+
+_PREFETCH = 2
+"""Pieces under way for each worker."""
 
 Index = NDArray[np.int64]
 
@@ -61,16 +69,19 @@ def steps_per_epoch(groups: Sequence[Group], layout: Layout) -> int:
 
 
 def emission(count: int, buffer: int, draw: np.random.Generator) -> Index:
-    """Reading positions 0 … count - 1 in the order in which a shuffle buffer of that size gives them out."""
+    """Reading positions 0 … count - 1 in the order in which a shuffle buffer of that size gives them out.
+
+    The buffer is filled; then each position read takes the place of a drawn one, which is given out; the rest follows.
+    """
     if count <= buffer:
         return draw.permutation(count)
-    waiting = draw.permutation(buffer)
-    slots = draw.integers(0, buffer, count - buffer)
+    kind = np.min_scalar_type(buffer)  # two bytes are sorted in a quarter of the time
+    places = np.concatenate([draw.permutation(buffer), draw.integers(0, buffer, count - buffer)]).astype(kind)
+    turns = np.argsort(places, kind="stable")
+    again = np.diff(places[turns]) == 0  # a draw gives out what was last read into the place
     out = np.empty(count, np.int64)
-    for at, slot in enumerate(slots):
-        out[at] = waiting[slot]
-        waiting[slot] = buffer + at
-    out[count - buffer:] = draw.permutation(waiting)
+    out[turns[1:][again] - buffer] = turns[:-1][again]
+    out[count - buffer :] = draw.permutation(turns[np.append(~again, True)])
     return out
 
 
@@ -79,14 +90,17 @@ def epoch_order(groups: Sequence[Group], layout: Layout, epoch: int) -> tuple[In
 
     The row groups are shuffled and laid end to end; each process takes one of `world` equal stretches.
     """
-    draw = np.random.default_rng([layout.seed, epoch, 1])
-    turns = draw.permutation(len(groups))
-    group = np.concatenate([np.full(len(groups[turn].rows), turn) for turn in turns])
-    row = np.concatenate([groups[turn].rows for turn in turns])
-    share = len(row) // layout.world
-    mine = slice(layout.rank * share, (layout.rank + 1) * share)
+    turns = np.random.default_rng([layout.seed, epoch, 1]).permutation(len(groups))
+    ends = np.cumsum([len(groups[turn].rows) for turn in turns])
+    share = int(ends[-1]) // layout.world
+    first = layout.rank * share
+    mine = turns[np.searchsorted(ends, first, "right") : np.searchsorted(ends, first + share) + 1]
+    group = np.repeat(mine.astype(np.int32), [len(groups[turn].rows) for turn in mine])
+    row = np.concatenate([groups[turn].rows.astype(np.int32) for turn in mine])
+    skipped = first - int(ends[np.flatnonzero(turns == mine[0])[0]] - len(groups[mine[0]].rows))
+    stretch = slice(skipped, skipped + share)
     order = emission(share, layout.buffer, np.random.default_rng([layout.seed, epoch, 2, layout.rank]))
-    return group[mine], row[mine], order
+    return group[stretch], row[stretch], order
 
 
 def pieces(groups: Sequence[Group], layout: Layout, epoch: int, first_step: int) -> tuple[list[Piece], Index]:
@@ -94,40 +108,12 @@ def pieces(groups: Sequence[Group], layout: Layout, epoch: int, first_step: int)
     group, row, order = epoch_order(groups, layout, epoch)
     pairs = layout.batch * layout.accumulate
     order = order[first_step * pairs : steps_per_epoch(groups, layout) * pairs]
-    needed = np.sort(order)
-    length = int(np.clip(len(row) // 64, 16, 256))
-    cuts = np.flatnonzero((np.diff(group[needed]) != 0) | (np.diff(needed // length) != 0)) + 1
+    wanted = np.zeros(len(row), bool)
+    wanted[order] = True
+    needed = np.flatnonzero(wanted)
+    cuts = np.flatnonzero((np.diff(group[needed]) != 0) | (np.diff(row[needed] // PIECE) != 0)) + 1
     parts = np.split(needed, cuts) if len(needed) else []
     return [Piece(epoch, int(group[part[0]]), row[part], part) for part in parts], order
-
-
-class _Decoder:
-    """A map-style dataset whose index is a piece. Errors travel as text: torch would wrap them in a traceback."""
-
-    def __init__(self, groups: Sequence[Group], sampling: Sampling) -> None:
-        self.groups, self.sampling = list(groups), sampling
-
-    def __getitem__(self, piece: Piece) -> tuple[Piece, Any]:
-        import torch
-
-        try:
-            samples = load_samples(self.groups[piece.group], piece.rows, piece.epoch, self.sampling)
-        except RunFailed as error:
-            return piece, str(error)
-        # tensors cross between processes by shared memory, arrays would be copied through a pipe
-        return piece, tuple(map(torch.from_numpy, (samples.pixels, samples.ids, samples.labels)))
-
-
-class _Sequence:
-    """A sampler over the pieces of all epochs still to come, made lazily."""
-
-    def __init__(self, groups: Sequence[Group], layout: Layout, epochs: range, first_step: int) -> None:
-        self.groups, self.layout, self.epochs, self.first_step = groups, layout, epochs, first_step
-
-    def __iter__(self) -> Iterator[Piece]:
-        for epoch in self.epochs:
-            first = self.first_step if epoch == self.epochs.start else 0
-            yield from pieces(self.groups, self.layout, epoch, first)[0]
 
 
 @dataclass(frozen=True)
@@ -145,41 +131,115 @@ def batches(
     """Micro-batches from (first epoch, first step) to the end of the last epoch.
 
     `workers`: processes that decode (0 = none but this one); closing the generator ends them. Raises
-    RunFailed for data that cannot be read.
+    RunFailed for data that cannot be read, UsageError for a tokenizer that cannot be had.
     """
+    tokenizer_of(sampling)  # once, before the workers are forked
+
+    @lru_cache(maxsize=2)
+    def plan(epoch: int) -> tuple[list[Piece], Index]:
+        return pieces(groups, layout, epoch, first_step if epoch == epochs.start else 0)
+
+    pool = _pool(_capacity(groups, layout, workers), sampling)
+    free = list(range(len(pool.ids)))
+    arriving = _arriving(_Decoder(groups, sampling, pool), _places(epochs, plan, free), layout.seed, workers)
+    for epoch in epochs:
+        yield from _epoch(arriving, plan(epoch)[1], layout.batch, pool, free)
+
+
+def _capacity(groups: Sequence[Group], layout: Layout, workers: int) -> int:
+    """Samples that can be waiting or under way at one time."""
+    rows = [len(group.rows) for group in groups]
+    waiting = min(layout.buffer + layout.batch, sum(rows) // layout.world)
+    return waiting + (1 + _PREFETCH * workers) * min(max(rows), PIECE)
+
+
+def _pool(capacity: int, sampling: Sampling) -> Samples:
+    """Room for so many samples, in memory that forked processes share (and no limit of /dev/shm applies to)."""
+    side, context = sampling.image_size, sampling.context_length
+
+    def room(kind: type, *shape: int) -> NDArray[Any]:
+        size = capacity * int(np.prod(shape)) * np.dtype(kind).itemsize
+        return np.frombuffer(mmap.mmap(-1, size), kind).reshape(capacity, *shape)
+
+    return Samples(room(np.uint8, side, side, 3), room(np.int64, context), room(np.int64, context))
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A piece, and the places of the pool where its samples go."""
+
+    piece: Piece
+    slots: Index
+
+
+def _places(
+    epochs: range, plan: Callable[[int], tuple[list[Piece], Index]], free: list[int]
+) -> Iterator[_Task]:
+    """The pieces of all epochs, each with free places at the time when it is asked for."""
+    for epoch in epochs:
+        for piece in plan(epoch)[0]:
+            cut = len(free) - len(piece.rows)
+            slots = np.array(free[cut:])
+            del free[cut:]
+            yield _Task(piece, slots)
+
+
+class _Decoder:
+    """A map-style dataset whose index is a task. Errors travel as text: torch would wrap them in a traceback."""
+
+    def __init__(self, groups: Sequence[Group], sampling: Sampling, pool: Samples) -> None:
+        self.groups, self.sampling, self.pool = groups, sampling, pool
+
+    def __getitem__(self, task: _Task) -> tuple[Index, Index, str]:
+        piece = task.piece
+        try:
+            fill(self.pool, task.slots, self.groups[piece.group], piece.rows, piece.epoch, self.sampling)
+        except RunFailed as error:
+            return piece.positions, task.slots, str(error)
+        return piece.positions, task.slots, ""
+
+
+def _arriving(decoder: _Decoder, tasks: Iterator[_Task], seed: int, workers: int) -> Iterator[Any]:
+    """What the decoder returns for each task, in their order."""
     import torch
     from torch.utils.data import DataLoader
 
     loader: Any = DataLoader(
-        _Decoder(groups, sampling),  # type: ignore[arg-type]
-        sampler=_Sequence(groups, layout, epochs, first_step),
+        decoder,  # type: ignore[arg-type]
+        sampler=tasks,  # type: ignore[arg-type]
         batch_size=None,
         num_workers=workers,
         collate_fn=_as_is,
-        generator=torch.Generator().manual_seed(layout.seed),  # else the loader would draw from the model's generator
-        prefetch_factor=2 if workers else None,
+        generator=torch.Generator().manual_seed(seed),  # else the loader would draw from the model's generator
+        prefetch_factor=_PREFETCH if workers else None,
+        multiprocessing_context="fork" if workers else None,
+        worker_init_fn=_start_worker,
     )
-    arriving = iter(loader)
-    for epoch in epochs:
-        order = pieces(groups, layout, epoch, first_step if epoch == epochs.start else 0)[1]
-        yield from _epoch(arriving, order, layout.batch)
+    return iter(loader)
 
 
 def _as_is(item: Any) -> Any:
     return item
 
 
-def _epoch(arriving: Iterator[tuple[Piece, Any]], order: Index, size: int) -> Iterator[Batch]:
+def _start_worker(_: int) -> None:
+    import cv2
+
+    cv2.setNumThreads(0)  # its threads do not survive a fork
+
+
+def _epoch(arriving: Iterator[Any], order: Index, size: int, pool: Samples, free: list[int]) -> Iterator[Batch]:
+    """The batches of one epoch, each copied out of the pool."""
     import torch
 
-    waiting: dict[int, tuple[Any, ...]] = {}
+    slot_of = np.full(int(order.max(initial=-1)) + 1, -1)
     for start in range(0, len(order), size):
-        wanted = order[start : start + size].tolist()
-        while any(position not in waiting for position in wanted):
-            piece, samples = next(arriving)
-            if isinstance(samples, str):
-                raise RunFailed(samples)
-            for at, position in enumerate(piece.positions.tolist()):
-                waiting[position] = tuple(part[at].clone() for part in samples)  # a view would keep the whole piece
-        chosen = zip(*(waiting.pop(position) for position in wanted), strict=True)
-        yield Batch(*(torch.stack(part) for part in chosen))
+        wanted = order[start : start + size]
+        while (slot_of[wanted] < 0).any():
+            positions, slots, error = next(arriving)
+            if error:
+                raise RunFailed(error)
+            slot_of[positions] = slots
+        chosen = slot_of[wanted]
+        yield Batch(*(torch.from_numpy(part[chosen]) for part in (pool.pixels, pool.ids, pool.labels)))
+        free += chosen.tolist()

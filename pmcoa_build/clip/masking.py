@@ -21,21 +21,22 @@ def mask(text: str, tokenizer: Tokenizer, draw: random.Random, ratio: float = RA
     """Masked ids and label ids, both of the context length.
 
     Each word is chosen with probability `ratio`; 80 % of those become [MASK] for each of their wordpieces, 10 % a
-    random vocabulary entry, 10 % stay. The label text is the chosen words, with one [PAD] for each wordpiece of the
-    others, tokenised again; so [CLS] and [SEP] are always labels, and 0 ([PAD]) is no label.
+    random vocabulary entry, 10 % stay. Labels are the wordpieces of the chosen words, [PAD] (0, no label) for those of
+    the others; both are cut and framed alike, so [CLS] and [SEP] are always labels, and a random entry of another
+    number of pieces moves what follows it away from its labels.
     """
-    masked: list[str] = []
-    labels: list[str] = []
+    masked: list[int] = []
+    labels: list[int] = []
     for word in text.split():
+        if min(len(masked), len(labels)) >= tokenizer.context_length:
+            break  # the rest is cut
+        pieces = tokenizer.pieces(word)
         chance = draw.random() / ratio if ratio else 1.0
-        length = tokenizer.word_length(word)
-        if chance >= 1:
-            masked.append(word)
-            labels += ["[PAD]"] * length
-            continue
-        labels.append(word)
+        labels += pieces if chance < 1 else [tokenizer.pad] * len(pieces)
         if chance < 0.8:
-            masked += ["[MASK]"] * length
+            masked += [tokenizer.mask] * len(pieces)
+        elif chance < 0.9:
+            masked += tokenizer.pieces(draw.choice(tokenizer.words))
         else:
-            masked.append(draw.choice(tokenizer.words) if chance < 0.9 else word)
-    return tokenizer.encode(" ".join(masked)), tokenizer.encode(" ".join(labels))
+            masked += pieces
+    return tokenizer.framed(masked), tokenizer.framed(labels)

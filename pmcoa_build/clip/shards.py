@@ -15,7 +15,7 @@ from PIL import Image
 
 from pmcoa_build.clip.images import crop
 from pmcoa_build.clip.masking import RATIO, generator, mask
-from pmcoa_build.clip.tokenizer import load_tokenizer
+from pmcoa_build.clip.tokenizer import Tokenizer, load_tokenizer
 from pmcoa_build.errors import RunFailed
 
 Text = Literal["subcaption", "caption", "preamble+subcaption"]
@@ -104,23 +104,43 @@ def load_samples(group: Group, rows: NDArray[np.int64], epoch: int, sampling: Sa
 
     Raises RunFailed, with the file and panel, where an image cannot be decoded.
     """
-    tokenizer = _tokenizer(sampling.text_model, sampling.context_length)
-    table = _group_table(group, ["image", "panel_id", *text_columns(sampling.text)])
-    size = sampling.image_size
+    size, context = sampling.image_size, sampling.context_length
     pixels = np.empty((len(rows), size, size, 3), np.uint8)
-    ids = np.empty((len(rows), sampling.context_length), np.int64)
-    labels = np.empty_like(ids)
-    for at, row in enumerate(table.take(rows).to_pylist()):
+    ids = np.empty((len(rows), context), np.int64)
+    samples = Samples(pixels, ids, np.empty_like(ids))
+    fill(samples, np.arange(len(rows)), group, rows, epoch, sampling)
+    return samples
+
+
+def fill(samples: Samples, slots: NDArray[np.int64], group: Group, rows: NDArray[np.int64], epoch: int,
+         sampling: Sampling) -> None:
+    """`load_samples` into given places of `samples`. Raises RunFailed as it does."""
+    tokenizer = tokenizer_of(sampling)
+    table = _group_table(group, ["image", "panel_id", *text_columns(sampling.text)])
+    texts = table.drop_columns("image").take(rows).to_pylist()
+    for slot, image, row in zip(slots.tolist(), table["image"].take(rows), texts, strict=True):
         sample = row["panel_id"]
         draw = generator(sampling.seed, sample, epoch, "crop") if sampling.training else None
         try:
-            pixels[at] = crop(row["image"]["bytes"], size, draw)
+            samples.pixels[slot] = crop(_bytes(image), sampling.image_size, draw)
         except (OSError, ValueError, Image.DecompressionBombError) as error:
             raise RunFailed(f"The image of {sample} in {group.path} cannot be decoded: {error}.") from None
         ratio = RATIO if sampling.training else 0.0
         text = text_of(row, sampling.text)
-        ids[at], labels[at] = mask(text, tokenizer, generator(sampling.seed, sample, epoch, "mask"), ratio)
-    return Samples(pixels, ids, labels)
+        samples.ids[slot], samples.labels[slot] = mask(
+            text, tokenizer, generator(sampling.seed, sample, epoch, "mask"), ratio
+        )
+
+
+def _bytes(image: Any) -> memoryview:
+    """The encoded bytes of an image scalar, not copied; none for a null."""
+    data = image["bytes"] if image.is_valid else None
+    return memoryview(data.as_buffer() if data is not None and data.is_valid else b"")
+
+
+def tokenizer_of(sampling: Sampling) -> Tokenizer:
+    """The tokenizer of the text model, loaded once a process. Raises UsageError where it cannot be had."""
+    return _tokenizer(sampling.text_model, sampling.context_length)
 
 
 _tokenizer = lru_cache(maxsize=2)(load_tokenizer)
@@ -130,13 +150,17 @@ def _group_table(group: Group, names: list[str]) -> Any:
     return _read_group(group.path, group.group, tuple(names), _identity(Path(group.path)))
 
 
-@lru_cache(maxsize=1)  # pieces come in reading order: the next one is mostly of the same row group
-def _read_group(path: str, group: int, names: tuple[str, ...], _identity: tuple[int, ...]) -> Any:
-    with _opened(Path(path)) as file:
-        try:
-            return file.read_row_group(group, list(names), use_threads=False)
-        except (OSError, ValueError, KeyError) as error:
-            raise RunFailed(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
+@lru_cache(maxsize=1)  # a row group may be asked for in several pieces, one after the other
+def _read_group(path: str, group: int, names: tuple[str, ...], identity: tuple[int, ...]) -> Any:
+    try:
+        return _file(path, identity).read_row_group(group, list(names), use_threads=False)
+    except (OSError, ValueError, KeyError) as error:
+        raise RunFailed(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
+
+
+@lru_cache(maxsize=8)
+def _file(path: str, _identity: tuple[int, ...]) -> Any:
+    return _opened(Path(path))
 
 
 def _identity(path: Path) -> tuple[int, ...]:

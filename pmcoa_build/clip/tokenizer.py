@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -22,22 +23,27 @@ class Tokenizer:
         missing = [token for token in SPECIAL if token not in ids]
         if missing or ids["[PAD]"] != 0:
             raise UsageError(f"The text model's vocabulary is not BERT's: it must begin with [PAD] and hold {SPECIAL}.")
+        backend.no_truncation()
+        backend.no_padding()
         self._backend = backend
         self.size = max(ids.values()) + 1
         self.words = [word for word in sorted(ids, key=ids.__getitem__) if word not in SPECIAL]
-        backend.enable_truncation(context_length)
-        backend.enable_padding(pad_id=0, pad_token="[PAD]", length=context_length)
+        self.pad, _, self._cls, self._sep, self.mask = (ids[token] for token in SPECIAL)
         self.context_length = context_length
-        self.word_length = lru_cache(maxsize=65536)(self._word_length)
+        self.pieces = lru_cache(maxsize=65536)(self._pieces)
+
+    def _pieces(self, text: str) -> tuple[int, ...]:
+        """Ids of a text alone, whole. BERT's pieces never span whitespace: those of a text are those of its words."""
+        return tuple(self._backend.encode(text, add_special_tokens=False).ids)
+
+    def framed(self, pieces: Sequence[int]) -> list[int]:
+        """[CLS], the pieces, [SEP], cut and padded with 0 to the context length."""
+        ids = [self._cls, *pieces[: self.context_length - 2], self._sep]
+        return ids + [self.pad] * (self.context_length - len(ids))
 
     def encode(self, text: str) -> list[int]:
         """Ids of [CLS], the text, [SEP], cut and padded with 0 to the context length."""
-        ids: list[int] = self._backend.encode(text).ids
-        return ids
-
-    def _word_length(self, word: str) -> int:
-        attended: list[int] = self._backend.encode(word).attention_mask
-        return sum(attended) - 2
+        return self.framed(self._pieces(text))
 
 
 def load_tokenizer(text_model: str, context_length: int) -> Tokenizer:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from pmcoa_build.clip.images import centre_box, crop, normalise, random_box
+from pmcoa_build.clip.images import crop, normalise, random_box
 
 
 def encoded(pixels: NDArray[np.uint8], kind: str = "JPEG", **options: int) -> bytes:
