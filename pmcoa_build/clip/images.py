@@ -62,18 +62,28 @@ def crop(data: bytes | memoryview, size: int, draw: Random | None) -> Pixels:
     The evaluation's way is that of torchvision, and so of open_clip and the released code, to the pixel: short side to
     `size`, centre cut. Raises OSError, ValueError or Image.DecompressionBombError for bytes that cannot be decoded.
     """
+    out = np.empty((size, size, 3), np.uint8)
+    crop_into(out, data, draw)
+    return out
+
+
+def crop_into(out: Pixels, data: bytes | memoryview, draw: Random | None) -> None:
+    """`crop`, written into an array (size, size, 3)."""
+    size = len(out)
     with Image.open(io.BytesIO(data)) as image:
         if draw is None:
-            return _centre(image, size)
+            out[:] = _centre(image, size)
+            return
         x0, y0, x1, y1 = random_box(*image.size, size, draw)
         times = reduction(x1 - x0, y1 - y0, size)
         pixels = _fast_jpeg(image, data, times)
-        if pixels is not None:
-            import cv2
+        if pixels is None:
+            _resize_into(out, np.asarray(_rgb(image))[y0:y1, x0:x1])
+            return
+        import cv2
 
-            part = pixels[y0 // times : y1 // times, x0 // times : x1 // times]
-            return cv2.cvtColor(_resized(part, size), cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
-        return _resized(np.asarray(_rgb(image))[y0:y1, x0:x1], size)
+        _resize_into(out, pixels[y0 // times : y1 // times, x0 // times : x1 // times])
+        cv2.cvtColor(out, cv2.COLOR_BGR2RGB, dst=out)
 
 
 def _centre(image: Image.Image, size: int) -> Pixels:
@@ -100,13 +110,18 @@ def _fast_jpeg(image: Image.Image, data: bytes | memoryview, times: int) -> Pixe
     return cv2.imdecode(np.frombuffer(data, np.uint8), scale | cv2.IMREAD_IGNORE_ORIENTATION)  # type: ignore[return-value]
 
 
-def _resized(pixels: Pixels, size: int) -> Pixels:
-    """(H, W, 3) → (size, size, 3), bicubic and antialiased: Pillow's filter, several times as fast in torch."""
+def _resize_into(out: Pixels, pixels: Pixels) -> None:
+    """Bicubic and antialiased, (H, W, 3) to `out`: Pillow's filter, several times as fast in torch.
+
+    The operator behind `interpolate`, because that gives planes, not pixels, and torch copies a part with all threads.
+    """
     import torch
 
-    planes = torch.from_numpy(np.require(pixels, requirements="W")).permute(2, 0, 1)[None]
-    resized = torch.nn.functional.interpolate(planes, (size, size), mode="bicubic", antialias=True)
-    return resized[0].permute(1, 2, 0).numpy()  # type: ignore[no-any-return]
+    def planes(array: Pixels) -> torch.Tensor:
+        return torch.from_numpy(array[None]).permute(0, 3, 1, 2)
+
+    whole = np.require(pixels, requirements=("C", "W"))
+    torch.ops.aten._upsample_bicubic2d_aa.out(planes(whole), out.shape[:2], False, None, None, out=planes(out))
 
 
 def _rgb(image: Image.Image) -> Image.Image:

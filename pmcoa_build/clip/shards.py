@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from PIL import Image
 
-from pmcoa_build.clip.images import crop
+from pmcoa_build.clip.images import crop_into
 from pmcoa_build.clip.masking import RATIO, generator, mask
 from pmcoa_build.clip.tokenizer import Tokenizer, load_tokenizer
 from pmcoa_build.errors import RunFailed
@@ -122,7 +122,7 @@ def fill(samples: Samples, slots: NDArray[np.int64], group: Group, rows: NDArray
         sample = row["panel_id"]
         draw = generator(sampling.seed, sample, epoch, "crop") if sampling.training else None
         try:
-            samples.pixels[slot] = crop(_bytes(image), sampling.image_size, draw)
+            crop_into(samples.pixels[slot], _bytes(image), draw)
         except (OSError, ValueError, Image.DecompressionBombError) as error:
             raise RunFailed(f"The image of {sample} in {group.path} cannot be decoded: {error}.") from None
         ratio = RATIO if sampling.training else 0.0

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from pmcoa_build.clip.images import crop, normalise, random_box
+from pmcoa_build.clip.images import crop, normalise, random_box, reduction
 
 
 def encoded(pixels: NDArray[np.uint8], kind: str = "JPEG", **options: int) -> bytes:
@@ -27,57 +27,133 @@ def smooth(height: int, width: int) -> NDArray[np.uint8]:
     return np.stack(parts, -1).astype(np.uint8)
 
 
-@given(width=st.integers(1, 3000), height=st.integers(1, 3000), seed=st.integers())
-def test_random_boxes_lie_inside_and_are_never_empty(width: int, height: int, seed: int) -> None:
-    x0, y0, x1, y1 = random_box(width, height, Random(seed))
+def plainly(data: bytes, size: int, box: tuple[int, int, int, int]) -> NDArray[np.uint8]:
+    """What open_clip's transform makes of that part."""
+    with Image.open(io.BytesIO(data)) as image:
+        return np.asarray(image.convert("RGB").crop(box).resize((size, size), Image.Resampling.BICUBIC))
+
+
+def psnr(ours: NDArray[np.uint8], theirs: NDArray[np.uint8]) -> float:
+    return float(10 * np.log10(255**2 / max(np.mean((ours.astype(float) - theirs) ** 2), 1e-9)))
+
+
+@given(width=st.integers(1, 3000), height=st.integers(1, 3000), size=st.sampled_from([64, 224]), seed=st.integers())
+def test_random_boxes_lie_inside_and_are_never_empty(width: int, height: int, size: int, seed: int) -> None:
+    x0, y0, x1, y1 = random_box(width, height, size, Random(seed))
     assert 0 <= x0 < x1 <= width
     assert 0 <= y0 < y1 <= height
+    times = reduction(x1 - x0, y1 - y0, size)
+    assert not any(side % times for side in (x0, y0, x1, y1))
+    assert min(x1 - x0, y1 - y0) / times >= 2 * size or times == 1
 
 
-def test_random_boxes_cover_half_to_all_of_a_square() -> None:
-    areas = []
+@pytest.mark.parametrize("side", [200, 2000])
+def test_random_boxes_cover_half_to_all_of_a_square(side: int) -> None:
+    areas, places = [], []
     for seed in range(300):
-        x0, y0, x1, y1 = random_box(200, 200, Random(seed))
-        areas.append((x1 - x0) * (y1 - y0) / 40000)
+        x0, y0, x1, y1 = random_box(side, side, 224, Random(seed))
+        areas.append((x1 - x0) * (y1 - y0) / side**2)
+        places.append((x0 + x1) / 2 / side)
         assert 0.74 < (x1 - x0) / (y1 - y0) < 1.35
     assert 0.49 < min(areas) < 0.55
     assert 0.9 < max(areas) <= 1
+    assert abs(np.mean(places) - 0.5) < 0.01
 
 
-def test_centre_box_is_the_largest_centred_square() -> None:
-    assert centre_box(300, 100) == (100, 0, 200, 100)
-    assert centre_box(100, 301) == (0, 100.5, 100, 200.5)
+@pytest.mark.parametrize(("width", "height"), [(300, 100), (100, 301), (224, 224), (28, 28), (1, 1), (641, 480)])
+def test_an_evaluation_sees_short_side_resized_and_centre_cut(width: int, height: int) -> None:
+    data = encoded(smooth(height, width), "PNG")
+    short = min(width, height)
+    resized = Image.open(io.BytesIO(data)).resize(
+        (int(64 * width / short), int(64 * height / short)), Image.Resampling.BICUBIC
+    )
+    x, y = round((resized.width - 64) / 2), round((resized.height - 64) / 2)
+    assert np.array_equal(crop(data, 64, None), np.asarray(resized.crop((x, y, x + 64, y + 64))))
 
 
 @pytest.mark.parametrize("size", [64, 224])
-def test_reduced_decoding_stays_above_45_db(size: int) -> None:
-    data = encoded(smooth(1200, 1600), quality=92)
-    with Image.open(io.BytesIO(data)) as image:
-        box = centre_box(1600, 1200)
-        plain = np.asarray(image.convert("RGB").resize((size, size), Image.Resampling.BICUBIC, box=box))
-    error = np.mean((crop(data, size, None).astype(float) - plain) ** 2)
-    assert 10 * np.log10(255**2 / max(error, 1e-9)) > 45
+@pytest.mark.parametrize(("height", "width"), [(1200, 1600), (1201, 1603), (500, 450), (200, 260), (60, 40)])
+def test_crops_are_the_plain_ones_above_45_db(size: int, height: int, width: int) -> None:
+    data = encoded(smooth(height, width), quality=92)  # odd sides: libjpeg rounds the reduced size up
+    for seed in range(4):
+        box = random_box(width, height, size, Random(seed))
+        assert psnr(crop(data, size, Random(seed)), plainly(data, size, box)) > 45
 
 
-def test_reduced_decoding_does_not_shift_the_crop() -> None:
-    picture = smooth(1201, 1603)  # odd sides: libjpeg rounds the reduced size up
-    data = encoded(picture, quality=95)
-    for seed in range(5):
-        box = random_box(1603, 1201, Random(seed))
-        plain = np.asarray(Image.fromarray(picture).resize((64, 64), Image.Resampling.BICUBIC, box=box))
-        assert np.abs(crop(data, 64, Random(seed)).astype(int) - plain).mean() < 1
+def test_large_jpegs_are_decoded_at_reduced_scale(monkeypatch: pytest.MonkeyPatch) -> None:
+    import cv2
+
+    seen = []
+    decode = cv2.imdecode
+    monkeypatch.setattr(cv2, "imdecode", lambda data, flags: seen.append(decode(data, flags)) or seen[-1])
+    crop(encoded(smooth(1201, 1603)), 64, Random(0))
+    assert seen[0].shape == (151, 201, 3)
 
 
-@pytest.mark.parametrize("pixels", [
-    smooth(40, 50), smooth(40, 50)[..., 0], (smooth(40, 50)[..., 0].astype(np.uint16) * 200),
+def test_a_rotation_in_exif_is_not_applied_as_in_the_released_code() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    stream = io.BytesIO()
+    Image.fromarray(smooth(100, 140)).save(stream, "JPEG", exif=exif)
+    box = random_box(140, 100, 32, Random(3))
+    assert psnr(crop(stream.getvalue(), 32, Random(3)), plainly(stream.getvalue(), 32, box)) > 45
+
+
+def coloured(mode: str, kind: str) -> bytes:
+    """The smooth picture in another mode, as a file of that kind."""
+    image = Image.fromarray(smooth(40, 50)).convert(mode)
+    stream = io.BytesIO()
+    image.save(stream, kind)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(("mode", "kind", "least"), [
+    ("L", "JPEG", 45), ("L", "PNG", 45), ("LA", "PNG", 45), ("RGBA", "PNG", 45), ("CMYK", "JPEG", 45), ("P", "PNG", 45),
+    ("1", "PNG", 45), ("RGB", "WEBP", 45), ("RGB", "TIFF", 45), ("CMYK", "TIFF", 45), ("RGB", "BMP", 45),
 ])
-def test_other_modes_become_rgb(pixels: NDArray[np.uint8]) -> None:
-    assert crop(encoded(pixels, "PNG"), 32, Random(1)).shape == (32, 32, 3)
+def test_other_modes_become_rgb_as_pillow_converts_them(mode: str, kind: str, least: float) -> None:
+    data = coloured(mode, kind)
+    assert psnr(crop(data, 32, Random(1)), plainly(data, 32, random_box(50, 40, 32, Random(1)))) > least
 
 
-def test_truncated_images_are_an_error() -> None:
+@pytest.mark.parametrize("values", [np.uint16(200), np.int32(70_000), np.float32(0.01)])
+def test_deep_grey_is_spread_over_its_range(values: np.generic) -> None:
+    grey = smooth(40, 50)[..., 0]
+    stream = io.BytesIO()
+    Image.fromarray((grey * values).astype(values.dtype)).save(stream, "TIFF")
+    low, high = int(grey.min()), int(grey.max())
+    spread = ((grey.astype(float) - low) * 255 / (high - low)).astype(np.uint8)
+    expected = crop(encoded(spread, "PNG"), 32, Random(1))
+    assert np.abs(crop(stream.getvalue(), 32, Random(1)).astype(int) - expected).max() <= 1
+
+
+@pytest.mark.parametrize("draw", [None, Random(0)])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 400), (400, 1), (3, 5)])
+def test_the_smallest_images_are_images(shape: tuple[int, int], draw: Random | None) -> None:
+    pixels = np.full((*shape, 3), (10, 200, 90), np.uint8)
+    assert np.abs(crop(encoded(pixels, "PNG"), 32, draw).astype(int) - (10, 200, 90)).max() <= 1
+
+
+@pytest.mark.parametrize("draw", [None, Random(0)])
+@pytest.mark.parametrize("cut", [4000, -2, -40])
+def test_truncated_images_are_an_error(cut: int, draw: Random | None) -> None:
+    data = encoded(np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8))[:cut]
     with pytest.raises(OSError, match="truncated"):
-        crop(encoded(smooth(300, 300))[:4000], 32, None)
+        crop(data, 32, draw)
+
+
+@pytest.mark.parametrize("data", [b"", b"GIF8", b"\xff\xd8\xff\xd9", b"<html>"])
+@pytest.mark.parametrize("draw", [None, Random(0)])
+def test_what_is_no_image_is_an_error(data: bytes, draw: Random | None) -> None:
+    with pytest.raises(OSError):
+        crop(data, 32, draw)
+
+
+def test_damage_that_pillow_bears_gives_the_same_pixels() -> None:
+    data = bytearray(encoded(smooth(200, 200)))
+    data[2000:2040] = bytes(40)
+    box = random_box(200, 200, 64, Random(5))
+    assert psnr(crop(bytes(data), 64, Random(5)), plainly(bytes(data), 64, box)) > 45
 
 
 def test_normalise_is_clip_mean_and_deviation() -> None:
