@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from random import Random
 from typing import Any, Literal
 
 import numpy as np
@@ -18,7 +19,8 @@ from pmcoa_build.clip.masking import RATIO, generator, mask
 from pmcoa_build.clip.tokenizer import Tokenizer, load_tokenizer
 from pmcoa_build.errors import RunFailed
 
-Text = Literal["subcaption", "caption", "preamble+subcaption"]
+Text = Literal["subcaption", "caption", "preamble+subcaption", "subcaption+mentions"]
+"""What is paired with the image; a sentence that mentions the figure is added in training alone, every other time."""
 
 
 @dataclass(frozen=True)
@@ -77,17 +79,28 @@ def columns(groups: Sequence[Group], names: Sequence[str]) -> dict[str, list[Any
 
 
 def text_of(row: dict[str, Any], text: Text) -> str:
-    """The text that is paired with the image."""
-    if text == "caption":
-        return str(row["caption"])
-    if text == "subcaption":
-        return str(row["subcaption"])
-    return f"{row['preamble']} {row['subcaption']}".strip()
+    """The text that is paired with the image, as an evaluation reads it: without mentions."""
+    return " ".join(row[name] for name in text_columns(text)).strip()
 
 
 def text_columns(text: Text) -> list[str]:
     """The columns that `text_of` needs."""
-    return text.split("+")
+    return [name for name in text.split("+") if name != "mentions"]
+
+
+def _training_text(row: dict[str, Any], text: Text, draw: Random) -> str:
+    """`text_of`, followed, if mentions are wanted, by one of them, drawn anew every epoch, or by none.
+
+    The panel's own text stays in front and whole, and is seen alone as often, because that is what is asked for later;
+    what does not fit the context is cut from the mention.
+    """
+    plain = text_of(row, text)
+    mentions = row["mentions"] if _mentions(text) else []
+    return f"{plain} {draw.choice(mentions)}".strip() if mentions and draw.random() < 0.5 else plain
+
+
+def _mentions(text: Text) -> bool:
+    return "mentions" in text.split("+")
 
 
 @dataclass(frozen=True)
@@ -116,20 +129,22 @@ def fill(samples: Samples, slots: NDArray[np.int64], group: Group, rows: NDArray
          sampling: Sampling) -> None:
     """`load_samples` into given places of `samples`. Raises RunFailed as it does."""
     tokenizer = tokenizer_of(sampling)
-    table = _group_table(group, ["image", "panel_id", *text_columns(sampling.text)])
+    names = text_columns(sampling.text) + ["mentions"] * _mentions(sampling.text)
+    table = _group_table(group, ["image", "panel_id", *names])
     texts = table.drop_columns("image").take(rows).to_pylist()
     for slot, image, row in zip(slots.tolist(), table["image"].take(rows), texts, strict=True):
         sample = row["panel_id"]
-        draw = generator(sampling.seed, sample, epoch, "crop") if sampling.training else None
+
+        def draw(purpose: str, sample: str = sample) -> Random:
+            return generator(sampling.seed, sample, epoch, purpose)
+
         try:
-            crop_into(samples.pixels[slot], _bytes(image), draw)
+            crop_into(samples.pixels[slot], _bytes(image), draw("crop") if sampling.training else None)
         except (OSError, ValueError, Image.DecompressionBombError) as error:
             raise RunFailed(f"The image of {sample} in {group.path} cannot be decoded: {error}.") from None
+        text = _training_text(row, sampling.text, draw("text")) if sampling.training else text_of(row, sampling.text)
         ratio = RATIO if sampling.training else 0.0
-        text = text_of(row, sampling.text)
-        samples.ids[slot], samples.labels[slot] = mask(
-            text, tokenizer, generator(sampling.seed, sample, epoch, "mask"), ratio
-        )
+        samples.ids[slot], samples.labels[slot] = mask(text, tokenizer, draw("mask"), ratio)
 
 
 def _bytes(image: Any) -> memoryview:
