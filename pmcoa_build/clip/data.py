@@ -7,10 +7,12 @@ workers and restarts cannot change it. Only what a batch needs is read; the data
 from __future__ import annotations
 
 import mmap
+import queue
+import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +29,8 @@ PIECE = 256
 _PREFETCH = 2
 """Pieces under way for each worker."""
 
-Index = NDArray[np.int64]
+Index = NDArray[np.signedinteger[Any]]
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -91,13 +94,14 @@ def epoch_order(groups: Sequence[Group], layout: Layout, epoch: int) -> tuple[In
     The row groups are shuffled and laid end to end; each process takes one of `world` equal stretches.
     """
     turns = np.random.default_rng([layout.seed, epoch, 1]).permutation(len(groups))
-    ends = np.cumsum([len(groups[turn].rows) for turn in turns])
+    sizes = np.array([len(groups[turn].rows) for turn in turns])
+    ends = np.cumsum(sizes)
     share = int(ends[-1]) // layout.world
     first = layout.rank * share
-    mine = turns[np.searchsorted(ends, first, "right") : np.searchsorted(ends, first + share) + 1]
-    group = np.repeat(mine.astype(np.int32), [len(groups[turn].rows) for turn in mine])
-    row = np.concatenate([groups[turn].rows.astype(np.int32) for turn in mine])
-    skipped = first - int(ends[np.flatnonzero(turns == mine[0])[0]] - len(groups[mine[0]].rows))
+    touched = slice(np.searchsorted(ends, first, "right"), np.searchsorted(ends, first + share) + 1)
+    group = np.repeat(turns[touched].astype(np.int32), sizes[touched])
+    row = np.concatenate([groups[turn].rows.astype(np.int32) for turn in turns[touched]])
+    skipped = first - int((ends - sizes)[touched][0])
     stretch = slice(skipped, skipped + share)
     order = emission(share, layout.buffer, np.random.default_rng([layout.seed, epoch, 2, layout.rank]))
     return group[stretch], row[stretch], order
@@ -142,8 +146,37 @@ def batches(
     pool = _pool(_capacity(groups, layout, workers), sampling)
     free = list(range(len(pool.ids)))
     arriving = _arriving(_Decoder(groups, sampling, pool), _places(epochs, plan, free), layout.seed, workers)
-    for epoch in epochs:
-        yield from _epoch(arriving, plan(epoch)[1], layout.batch, pool, free)
+    made = (batch for epoch in epochs for batch in _epoch(arriving, plan(epoch)[1], layout.batch, pool, free))
+    yield from ahead(made, 2) if workers else made
+
+
+def ahead(stream: Generator[Item, None, None], count: int) -> Generator[Item, None, None]:
+    """The items of a stream, which a thread makes up to `count` ahead. Closing ends the thread, then the stream."""
+    room, ready, ending = threading.Semaphore(count), queue.SimpleQueue[Any](), threading.Event()
+
+    def run() -> None:
+        try:
+            while room.acquire() and not ending.is_set():
+                ready.put((next(stream), None))
+        except BaseException as error:
+            ready.put((None, error))
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        while True:
+            item, error = ready.get()
+            if isinstance(error, StopIteration):
+                return
+            if error is not None:
+                raise error
+            room.release()
+            yield item
+    finally:
+        ending.set()
+        room.release()
+        thread.join()
+        stream.close()
 
 
 def _capacity(groups: Sequence[Group], layout: Layout, workers: int) -> int:
@@ -206,7 +239,7 @@ def _arriving(decoder: _Decoder, tasks: Iterator[_Task], seed: int, workers: int
 
     loader: Any = DataLoader(
         decoder,  # type: ignore[arg-type]
-        sampler=tasks,  # type: ignore[arg-type]
+        sampler=tasks,
         batch_size=None,
         num_workers=workers,
         collate_fn=_as_is,
@@ -232,6 +265,7 @@ def _epoch(arriving: Iterator[Any], order: Index, size: int, pool: Samples, free
     """The batches of one epoch, each copied out of the pool."""
     import torch
 
+    pinned = torch.cuda.is_available()  # then the way to the GPU is free while it computes
     slot_of = np.full(int(order.max(initial=-1)) + 1, -1)
     for start in range(0, len(order), size):
         wanted = order[start : start + size]
@@ -241,5 +275,6 @@ def _epoch(arriving: Iterator[Any], order: Index, size: int, pool: Samples, free
                 raise RunFailed(error)
             slot_of[positions] = slots
         chosen = slot_of[wanted]
-        yield Batch(*(torch.from_numpy(part[chosen]) for part in (pool.pixels, pool.ids, pool.labels)))
+        parts = [torch.from_numpy(part[chosen]) for part in (pool.pixels, pool.ids, pool.labels)]
         free += chosen.tolist()
+        yield Batch(*(part.pin_memory() if pinned else part for part in parts))

@@ -107,7 +107,7 @@ def _fast_jpeg(image: Image.Image, data: bytes | memoryview, times: int) -> Pixe
         return None
     scale = {1: cv2.IMREAD_COLOR, 2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4,
              8: cv2.IMREAD_REDUCED_COLOR_8}[times]
-    return cv2.imdecode(np.frombuffer(data, np.uint8), scale | cv2.IMREAD_IGNORE_ORIENTATION)  # type: ignore[return-value]
+    return cv2.imdecode(np.frombuffer(data, np.uint8), scale | cv2.IMREAD_IGNORE_ORIENTATION)
 
 
 def _resize_into(out: Pixels, pixels: Pixels) -> None:

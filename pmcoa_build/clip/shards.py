@@ -25,11 +25,15 @@ Text = Literal["subcaption", "caption", "preamble+subcaption", "subcaption+menti
 
 @dataclass(frozen=True)
 class Group:
-    """One row group of one Parquet file; `rows`: the rows of it that are used."""
+    """One row group of one Parquet file; `rows`: the rows of it that are used.
+
+    `stamp`: the file's size and time when it was listed, where a change since then is to be an error.
+    """
 
     path: str
     group: int
     rows: NDArray[np.int64]
+    stamp: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,14 +61,16 @@ def row_groups(dataset: Path, split: str, kinds: Sequence[str] = ()) -> list[Gro
     """All row groups of `data/<split>-*.parquet` in name order, with the rows whose kind is wanted (all if empty)."""
     found = []
     for path in sorted((dataset / "data").glob(f"{split}-*.parquet")):
-        with _opened(path) as file:
-            for group in range(file.num_row_groups):
-                rows = np.arange(file.metadata.row_group(group).num_rows)
+        stamp = _stamp(str(path))
+        with _opened(str(path)) as file:
+            counts = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
+            for group, count in enumerate(counts):
+                rows = np.arange(count)
                 if kinds:
-                    kind = file.read_row_group(group, ["kind"], use_threads=False)["kind"].to_numpy()
+                    kind = _columns_of(file, str(path), group, ("kind",))["kind"].to_numpy()
                     rows = rows[np.isin(kind.astype(str), list(kinds))]
                 if len(rows):
-                    found.append(Group(str(path), group, rows))
+                    found.append(Group(str(path), group, rows, stamp))
     return found
 
 
@@ -162,32 +168,43 @@ _tokenizer = lru_cache(maxsize=2)(load_tokenizer)
 
 
 def _group_table(group: Group, names: list[str]) -> Any:
-    return _read_group(group.path, group.group, tuple(names), _identity(Path(group.path)))
+    stamp = _stamp(group.path)
+    if group.stamp and stamp != group.stamp:
+        raise RunFailed(f"{group.path} was changed while it was in use: a run reads one dataset; start it again.")
+    return _read_group(group.path, group.group, tuple(names), stamp)
 
 
 @lru_cache(maxsize=1)  # a row group may be asked for in several pieces, one after the other
-def _read_group(path: str, group: int, names: tuple[str, ...], identity: tuple[int, ...]) -> Any:
+def _read_group(path: str, group: int, names: tuple[str, ...], stamp: tuple[int, ...]) -> Any:
+    return _columns_of(_kept_open(path, stamp), path, group, names)
+
+
+def _columns_of(file: Any, path: str, group: int, names: tuple[str, ...]) -> Any:
     try:
-        return _file(path, identity).read_row_group(group, list(names), use_threads=False)
-    except (OSError, ValueError, KeyError) as error:
+        table = file.read_row_group(group, list(names), use_threads=False)
+    except (OSError, ValueError) as error:
         raise RunFailed(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
+    for name in names:
+        if name not in table.column_names:
+            raise RunFailed(f"{path} has no column {name!r}: it is not a shard of a published dataset.")
+    return table
 
 
 @lru_cache(maxsize=8)
-def _file(path: str, _identity: tuple[int, ...]) -> Any:
-    return _opened(Path(path))
+def _kept_open(path: str, _stamp: tuple[int, ...]) -> Any:
+    return _opened(path)
 
 
-def _identity(path: Path) -> tuple[int, ...]:
-    try:
-        stat = path.stat()
-    except OSError as error:
-        raise RunFailed(f"{path} cannot be read: {error.strerror}") from None
-    return stat.st_ino, stat.st_size, stat.st_mtime_ns
-
-
-def _opened(path: Path) -> Any:
+def _opened(path: str) -> Any:
     try:
         return pq.ParquetFile(path, page_checksum_verification=True)
     except (OSError, ValueError) as error:
         raise RunFailed(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
+
+
+def _stamp(path: str) -> tuple[int, ...]:
+    try:
+        stat = Path(path).stat()
+    except OSError as error:
+        raise RunFailed(f"{path} cannot be read: {error.strerror}") from None
+    return stat.st_size, stat.st_mtime_ns

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pmcoa_build.clip.data import Batch, Layout, batches, emission, epoch_order, pieces, steps_per_epoch
+from pmcoa_build.clip.data import Batch, Layout, ahead, batches, emission, epoch_order, pieces, steps_per_epoch
 from pmcoa_build.clip.shards import Group, Sampling, load_samples, row_groups
 from pmcoa_build.errors import RunFailed
 
@@ -50,6 +52,44 @@ def test_processes_share_the_rows_without_overlap(sizes: list[int], world: int, 
     assert len(seen) == sum(sizes) // world * world
 
 
+@given(count=st.integers(0, 300), buffer=st.integers(1, 40), seed=st.integers(0, 9))
+def test_a_shuffle_buffer_is_what_a_loop_over_it_does(count: int, buffer: int, seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    if count <= buffer:
+        expected = draw.permutation(count).tolist()
+    else:
+        held: list[int] = np.argsort(draw.permutation(buffer)).tolist()
+        expected = []
+        for position, place in enumerate(draw.integers(0, buffer, count - buffer).tolist(), buffer):
+            expected.append(held[place])
+            held[place] = position
+        order = emission(count, buffer, np.random.default_rng(seed)).tolist()
+        assert sorted(order[len(expected):]) == sorted(held)
+        expected += order[len(expected):]
+    assert emission(count, buffer, np.random.default_rng(seed)).tolist() == expected
+
+
+@given(sizes=st.lists(st.integers(1, 700), min_size=1, max_size=6), world=st.integers(1, 3), batch=st.integers(1, 9),
+       buffer=st.integers(1, 900), step=st.integers(0, 40), epoch=st.integers(0, 2))
+def test_pieces_from_any_step_hold_exactly_what_is_still_to_come(
+    sizes: list[int], world: int, batch: int, buffer: int, step: int, epoch: int
+) -> None:
+    groups = [Group("file", at, np.arange(size) * 2) for at, size in enumerate(sizes)]
+    if batch * world > sum(sizes):
+        return
+    layout = Layout(3, batch, rank=world - 1, world=world, buffer=buffer)
+    steps = steps_per_epoch(groups, layout)
+    assert sum(sizes) - steps * batch * world < batch * world  # less than one batch is lost
+    whole, order = pieces(groups, layout, epoch, 0)
+    listed, rest = pieces(groups, layout, epoch, step)
+    assert rest.tolist() == order[step * batch :].tolist()
+    assert [at for piece in listed for at in piece.positions] == sorted(rest.tolist())
+    place = {at: (piece.group, row) for piece in whole for at, row in zip(piece.positions, piece.rows, strict=True)}
+    for piece in listed:
+        assert 0 < len(piece.rows) == len(piece.positions) <= 256
+        assert [place[at] for at in piece.positions] == [(piece.group, row) for row in piece.rows]
+
+
 def test_epochs_differ_and_a_seed_repeats() -> None:
     groups = [Group("file", at, np.arange(16)) for at in range(6)]
     orders = [epoch_order(groups, LAYOUT, epoch) for epoch in (0, 1, 0)]
@@ -67,8 +107,71 @@ def test_every_step_is_the_same_after_a_resume(toy: Path) -> None:
         assert same(resumed, whole[step:]), step
 
 
-def test_workers_change_nothing(toy: Path) -> None:
-    assert same(read(toy, LAYOUT, range(2), 3, workers=2), read(toy, LAYOUT, range(2), 3))
+@pytest.mark.parametrize("workers", [1, 2])
+def test_workers_change_nothing(toy: Path, workers: int) -> None:
+    assert same(read(toy, LAYOUT, range(2), 3, workers), read(toy, LAYOUT, range(2), 3))
+
+
+def test_processes_train_on_what_one_process_would(toy: Path) -> None:
+    seen = [batch.pixels[at].numpy().tobytes() for rank in range(2)
+            for batch in read(toy, dataclasses.replace(LAYOUT, rank=rank, world=2, batch=5), range(1))
+            for at in range(len(batch.pixels))]
+    alone = [batch.pixels[at].numpy().tobytes() for batch in read(toy, dataclasses.replace(LAYOUT, batch=10), range(1))
+             for at in range(len(batch.pixels))]
+    assert len(seen) == 100
+    assert sorted(seen) == sorted(alone)
+
+
+def test_batches_keep_what_they_hold(toy: Path) -> None:
+    stream = batches(row_groups(toy, "train"), SAMPLING, LAYOUT, range(3), 0, 0)
+    first = next(stream)
+    copy = first.pixels.clone()
+    list(stream)
+    assert torch.equal(first.pixels, copy)
+
+
+def test_a_worker_that_is_killed_is_told(toy: Path) -> None:
+    import psutil
+
+    stream = batches(row_groups(toy, "train"), SAMPLING, LAYOUT, range(10**6), 0, 2)
+    with contextlib.closing(stream), pytest.raises(RuntimeError, match="DataLoader worker"):
+        next(stream)
+        for child in psutil.Process().children():
+            child.kill()
+        for _ in stream:
+            pass
+
+
+def test_closing_ends_the_workers(toy: Path) -> None:
+    import psutil
+
+    stream = batches(row_groups(toy, "train"), SAMPLING, LAYOUT, range(10**6), 0, 2)
+    next(stream)
+    assert len(psutil.Process().children()) == 2
+    stream.close()
+    assert psutil.Process().children() == []
+
+
+def counting(ended: list[str]) -> Generator[int, None, None]:
+    try:
+        yield 1
+        yield 2
+        raise RunFailed("no more")
+    finally:
+        ended.append("ended")
+
+
+def test_a_stream_made_ahead_gives_its_items_its_error_and_its_end() -> None:
+    ended: list[str] = []
+    stream = ahead(counting(ended), 2)
+    assert [next(stream), next(stream)] == [1, 2]
+    with pytest.raises(RunFailed, match="no more"):
+        next(stream)
+    assert list(ahead((n for n in range(50)), 3)) == list(range(50))
+    stream = ahead(counting(ended), 1)
+    next(stream)
+    stream.close()
+    assert ended == ["ended", "ended"]
 
 
 def test_masks_and_crops_change_with_the_epoch_not_with_the_order(toy: Path) -> None:
@@ -108,8 +211,6 @@ def test_no_pairs_are_refused() -> None:
 
 
 def test_a_damaged_image_is_one_sentence_that_names_it(make_dataset: Callable[..., Path]) -> None:
-    import pyarrow.parquet as pq
-
     dataset = make_dataset(train=20)
     path = dataset / "data" / "train-00000.parquet"
     table = pq.read_table(path)
@@ -121,6 +222,89 @@ def test_a_damaged_image_is_one_sentence_that_names_it(make_dataset: Callable[..
     assert "\n" not in str(caught.value)
 
 
+def test_a_shard_that_is_replaced_is_told(make_dataset: Callable[..., Path]) -> None:
+    dataset = make_dataset(train=40)
+    path = dataset / "data" / "train-00000.parquet"
+    stream = batches(row_groups(dataset, "train"), SAMPLING, dataclasses.replace(LAYOUT, buffer=4), range(1), 0, 0)
+    next(stream)
+    pq.write_table(pq.read_table(path).slice(1), path)
+    with pytest.raises(RunFailed, match=r"train-00000\.parquet was changed"):
+        list(stream)
+
+
+def test_a_shard_that_is_gone_is_told(make_dataset: Callable[..., Path]) -> None:
+    dataset = make_dataset(train=20)
+    groups = row_groups(dataset, "train")
+    (dataset / "data" / "train-00000.parquet").unlink()
+    for workers in (0, 1):
+        with pytest.raises(RunFailed, match=r"train-00000\.parquet cannot be read: No such file"):
+            list(batches(groups, SAMPLING, LAYOUT, range(1), 0, workers))
+
+
+def test_damage_in_a_page_is_told(make_dataset: Callable[..., Path]) -> None:
+    dataset = make_dataset(train=20)
+    path = dataset / "data" / "train-00000.parquet"
+    pq.write_table(pq.read_table(path), path, write_page_checksum=True, compression="none")
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(RunFailed, match=r"train-00000\.parquet cannot be read"):
+        list(batches(row_groups(dataset, "train"), SAMPLING, LAYOUT, range(1), 0, 0))
+
+
+@pytest.mark.parametrize(("column", "kinds"), [("subcaption", ()), ("kind", ("plot",)), ("image", ())])
+def test_a_column_that_is_missing_is_told(
+    make_dataset: Callable[..., Path], column: str, kinds: tuple[str, ...]
+) -> None:
+    dataset = make_dataset(train=20)
+    path = dataset / "data" / "train-00000.parquet"
+    pq.write_table(pq.read_table(path).drop_columns(column), path)
+    with pytest.raises(RunFailed, match=f"has no column '{column}'"):
+        list(batches(row_groups(dataset, "train", kinds), SAMPLING, LAYOUT, range(1), 0, 0))
+
+
+def test_an_image_that_is_missing_is_told(make_dataset: Callable[..., Path]) -> None:
+    dataset = make_dataset(train=20)
+    path = dataset / "data" / "train-00000.parquet"
+    table = pq.read_table(path)
+    images = table["image"].to_pylist()
+    images[3]["bytes"] = None
+    pq.write_table(table.set_column(0, table.schema.field("image"), [images]), path)
+    with pytest.raises(RunFailed, match=r"PMC1000\.1/g3\.jpg.* cannot be decoded"):
+        list(batches(row_groups(dataset, "train"), SAMPLING, Layout(0, 20), range(1), 0, 0))
+
+
+def test_a_row_group_larger_than_a_piece_is_read_in_pieces(make_dataset: Callable[..., Path]) -> None:
+    dataset = make_dataset(train=300, row_group=300)
+    layout = Layout(0, 50, buffer=20)
+    whole = read(dataset, layout, range(1))
+    assert len(whole) == 6
+    assert same(read(dataset, layout, range(1), 4, workers=1), whole[4:])
+
+
+def test_mentions_are_extra_text_of_training_alone(make_dataset: Callable[..., Path]) -> None:
+    dataset = make_dataset(train=40)
+    path = dataset / "data" / "train-00000.parquet"
+    table = pq.read_table(path)
+    some = [["One heart.", "Two hearts."] if row % 2 else [] for row in range(40)]
+    at = table.schema.get_field_index("mentions")
+    pq.write_table(table.set_column(at, table.schema.field(at), [some]), path, row_group_size=40)
+    group = row_groups(dataset, "train")[0]
+    mentions = dataclasses.replace(SAMPLING, text="subcaption+mentions", context_length=32)
+    plain = dataclasses.replace(mentions, text="subcaption")
+    lengths = []
+    for epoch in range(30):
+        more = (load_samples(group, group.rows, epoch, mentions).ids != 0).sum(1)
+        lengths.append(more - (load_samples(group, group.rows, epoch, plain).ids != 0).sum(1))
+    added = np.array(lengths) > 0
+    assert not added[:, ::2].any()
+    assert 0.4 < added[:, 1::2].mean() < 0.6
+    assert len(np.unique(added[:, 1::2], axis=0)) == 30
+    evaluated = [load_samples(group, group.rows, 0, dataclasses.replace(one, training=False)).ids
+                 for one in (mentions, plain)]
+    assert np.array_equal(*evaluated)
+
+
 def test_text_choices(toy: Path) -> None:
     from pmcoa_build.clip.tokenizer import load_tokenizer
 
@@ -128,8 +312,6 @@ def test_text_choices(toy: Path) -> None:
     tokenizer = load_tokenizer("bundled", 16)
     for text, expected in (("subcaption", "{s}"), ("caption", "(A) {s}. (B) Another."),
                            ("preamble+subcaption", "Drawn shapes. {s}")):
-        import pyarrow.parquet as pq
-
         row = pq.read_table(group.path)["subcaption"][0].as_py()
         samples = load_samples(group, np.array([0]), 0, dataclasses.replace(SAMPLING, text=text, training=False))
         assert samples.ids[0].tolist() == tokenizer.encode(expected.format(s=row))
