@@ -121,7 +121,7 @@ class TrainKeys:
                           "a BERT from the Hub or a folder, or \"bundled\" for the demo's tiny one", path="maybe")
     image_size: int = key(224, "side of the square image in pixels")
     text: Literal["subcaption", "caption", "preamble+subcaption", "subcaption+mentions"] = key(
-        "subcaption", "text paired with the image; mentions: in training, every other time, a sentence on the figure too"
+        "subcaption", "text paired with the image; mentions: every other time in training, a sentence on the figure too"
     )
     kinds: tuple[str, ...] = key([], "kinds of panel to train on; all if empty")
     epochs: int = key(100, "passes over the training split")
