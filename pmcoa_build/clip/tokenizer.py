@@ -36,6 +36,10 @@ class Tokenizer:
         """Ids of a text alone, whole. BERT's pieces never span whitespace: those of a text are those of its words."""
         return tuple(self._backend.encode(text, add_special_tokens=False).ids)
 
+    def word_length(self, word: str) -> int:
+        """In how many wordpieces a word is written."""
+        return len(self.pieces(word))
+
     def framed(self, pieces: Sequence[int]) -> list[int]:
         """[CLS], the pieces, [SEP], cut and padded with 0 to the context length."""
         ids = [self._cls, *pieces[: self.context_length - 2], self._sep]

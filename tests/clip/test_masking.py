@@ -71,7 +71,7 @@ def test_masks_depend_on_seed_sample_and_epoch_alone(words: list[str], seed: int
 @settings(deadline=None, max_examples=100)
 @given(words=WORDS, seed=st.integers(0, 500))
 def test_every_mask_is_a_label_and_unlabelled_places_are_untouched(words: list[str], seed: int) -> None:
-    text = " ".join(word for word in words if len(TOKENIZER.pieces(word)) == 1)
+    text = " ".join(word for word in words if TOKENIZER.word_length(word) == 1)
     ids, labels = mask(text, TOKENIZER, OnePiece(seed), 0.5)
     whole = TOKENIZER.encode(text)
     assert len(ids) == len(labels) == len(whole) == 24
@@ -103,7 +103,7 @@ def test_shares_are_15_percent_and_80_10_10() -> None:
 
 def test_all_pieces_of_a_word_are_masked_together() -> None:
     tokenizer = load_tokenizer(BUNDLED, 64)
-    pieces = len(tokenizer.pieces("hyperglycaemic"))
+    pieces = tokenizer.word_length("hyperglycaemic")
     assert pieces > 1
     counts = {mask("hyperglycaemic " * 4, tokenizer, random.Random(seed), 0.3)[0].count(MASK) for seed in range(40)}
     assert counts >= {pieces, 2 * pieces}

@@ -41,6 +41,7 @@ def test_a_bert_folder_gives_its_own_ids(tmp_path: Path) -> None:
     assert tokenizer.encode("Cells [MASK]") == [2, 5, 6, 4, 3, 0]
     assert tokenizer.words == ["cell", "##s"]
     assert tokenizer.pieces("cells") == (5, 6)
+    assert tokenizer.word_length("cells") == 2
 
 
 def test_a_folder_that_is_none_is_named(tmp_path: Path) -> None:
