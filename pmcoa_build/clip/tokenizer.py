@@ -56,7 +56,10 @@ def load_tokenizer(text_model: str, context_length: int) -> Tokenizer:
         from tokenizers import BertWordPieceTokenizer
 
         return Tokenizer(BertWordPieceTokenizer(str(VOCABULARY), lowercase=True)._tokenizer, context_length)
-    from transformers import AutoTokenizer
+    from pmcoa_build.clip.text import without_torchvision
+
+    with without_torchvision():
+        from transformers import AutoTokenizer
 
     try:
         backend = AutoTokenizer.from_pretrained(text_model, use_fast=True).backend_tokenizer
