@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import math
+import struct
+import zlib
 from random import Random
 from typing import Any
 
@@ -60,7 +62,7 @@ def crop(data: bytes | memoryview, size: int, draw: Random | None) -> Pixels:
     """RGB pixels (size, size, 3), bicubic, of a random part (`draw`), or as an evaluation sees the image (None).
 
     The evaluation's way is that of torchvision, and so of open_clip and the released code, to the pixel: short side to
-    `size`, centre cut. Raises OSError, ValueError or Image.DecompressionBombError for bytes that cannot be decoded.
+    `size`, centre cut. Raises OSError for bytes that cannot be decoded.
     """
     out = np.empty((size, size, 3), np.uint8)
     crop_into(out, data, draw)
@@ -69,21 +71,32 @@ def crop(data: bytes | memoryview, size: int, draw: Random | None) -> Pixels:
 
 def crop_into(out: Pixels, data: bytes | memoryview, draw: Random | None) -> None:
     """`crop`, written into an array (size, size, 3)."""
-    size = len(out)
-    with Image.open(io.BytesIO(data)) as image:
-        if draw is None:
-            out[:] = _centre(image, size)
-            return
-        x0, y0, x1, y1 = random_box(*image.size, size, draw)
-        times = reduction(x1 - x0, y1 - y0, size)
-        pixels = _fast_jpeg(image, data, times)
-        if pixels is None:
-            _resize_into(out, np.asarray(_rgb(image))[y0:y1, x0:x1])
-            return
-        import cv2
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            if draw is None:
+                out[:] = _centre(image, len(out))
+            else:
+                _random_crop(out, image, data, draw)
+    except _UNDECODABLE as error:
+        raise OSError(f"{type(error).__name__}: {error}") from None
 
-        _resize_into(out, pixels[y0 // times : y1 // times, x0 // times : x1 // times])
-        cv2.cvtColor(out, cv2.COLOR_BGR2RGB, dst=out)
+
+_UNDECODABLE = (SyntaxError, ValueError, KeyError, IndexError, struct.error, zlib.error, Image.DecompressionBombError)
+"""What Pillow's readers raise beside OSError for damaged files."""
+
+
+def _random_crop(out: Pixels, image: Image.Image, data: bytes | memoryview, draw: Random) -> None:
+    size = len(out)
+    x0, y0, x1, y1 = random_box(*image.size, size, draw)
+    times = reduction(x1 - x0, y1 - y0, size)
+    pixels = _fast_jpeg(image, data, times)
+    if pixels is None:
+        _resize_into(out, np.asarray(_rgb(image))[y0:y1, x0:x1])
+        return
+    import cv2
+
+    _resize_into(out, pixels[y0 // times : y1 // times, x0 // times : x1 // times])
+    cv2.cvtColor(out, cv2.COLOR_BGR2RGB, dst=out)
 
 
 def _centre(image: Image.Image, size: int) -> Pixels:
@@ -105,9 +118,12 @@ def _fast_jpeg(image: Image.Image, data: bytes | memoryview, times: int) -> Pixe
 
     if image.format != "JPEG" or image.mode not in ("RGB", "L") or bytes(data[-2:]) != b"\xff\xd9":
         return None
-    scale = {1: cv2.IMREAD_COLOR, 2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4,
-             8: cv2.IMREAD_REDUCED_COLOR_8}[times]
-    return cv2.imdecode(np.frombuffer(data, np.uint8), scale | cv2.IMREAD_IGNORE_ORIENTATION)
+    scales = {1: cv2.IMREAD_COLOR, 2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4,
+              8: cv2.IMREAD_REDUCED_COLOR_8}
+    try:
+        return cv2.imdecode(np.frombuffer(data, np.uint8), scales[times] | cv2.IMREAD_IGNORE_ORIENTATION)
+    except cv2.error:
+        return None  # Pillow says why
 
 
 def _resize_into(out: Pixels, pixels: Pixels) -> None:

@@ -12,7 +12,6 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from PIL import Image
 
 from pmcoa_build.clip.images import crop_into
 from pmcoa_build.clip.masking import RATIO, generator, mask
@@ -146,7 +145,7 @@ def fill(samples: Samples, slots: NDArray[np.int64], group: Group, rows: NDArray
 
         try:
             crop_into(samples.pixels[slot], _bytes(image), draw("crop") if sampling.training else None)
-        except (OSError, ValueError, Image.DecompressionBombError) as error:
+        except OSError as error:
             raise RunFailed(f"The image of {sample} in {group.path} cannot be decoded: {error}.") from None
         text = _training_text(row, sampling.text, draw("text")) if sampling.training else text_of(row, sampling.text)
         ratio = RATIO if sampling.training else 0.0

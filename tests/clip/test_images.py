@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import warnings
 from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
@@ -147,6 +149,20 @@ def test_truncated_images_are_an_error(cut: int, draw: Random | None) -> None:
 def test_what_is_no_image_is_an_error(data: bytes, draw: Random | None) -> None:
     with pytest.raises(OSError):
         crop(data, 32, draw)
+
+
+PICTURES = {kind: encoded(smooth(90, 70), kind) for kind in ("JPEG", "PNG", "TIFF", "GIF", "WEBP", "BMP")}
+
+
+@settings(deadline=None, max_examples=200)
+@given(kind=st.sampled_from(sorted(PICTURES)), damage=st.lists(st.tuples(st.floats(0, 0.999), st.integers(0, 255)),
+                                                               min_size=1, max_size=4), whole=st.booleans())
+def test_damaged_files_are_pixels_or_an_error(kind: str, damage: list[tuple[float, int]], whole: bool) -> None:
+    data = bytearray(PICTURES[kind])
+    for at, value in damage:
+        data[int(at * len(data))] = value
+    with contextlib.suppress(OSError), warnings.catch_warnings(action="ignore"):
+        assert crop(bytes(data), 32, None if whole else Random(0)).shape == (32, 32, 3)
 
 
 def test_damage_that_pillow_bears_gives_the_same_pixels() -> None:
