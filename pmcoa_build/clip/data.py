@@ -20,8 +20,11 @@ from numpy.typing import NDArray
 from pmcoa_build.clip.shards import Group, Samples, Sampling, fill, tokenizer_of
 from pmcoa_build.errors import RunFailed
 
-BUFFER = 2048
-"""Samples that wait in the shuffle buffer (0.3 GB at 224 px)."""
+BUFFER = 4096
+"""Samples that wait in the shuffle buffer (0.6 GB at 224 px), decoded: one buffer for all workers, in shared memory.
+
+As encoded bytes each worker would need one of its own, and would have to read every shard.
+"""
 
 PIECE = 256
 """Most samples that are decoded in one go: the rows of a published row group."""
@@ -53,6 +56,10 @@ class Piece:
     group: int
     rows: Index
     positions: Index
+
+
+Plan = Callable[[int], tuple[list[Piece], Index]]
+"""Of an epoch: what to read, in reading order, and the order of giving out."""
 
 
 def steps_per_epoch(groups: Sequence[Group], layout: Layout) -> int:
@@ -146,7 +153,7 @@ def batches(
     pool = _pool(_capacity(groups, layout, workers), sampling)
     free = list(range(len(pool.ids)))
     arriving = _arriving(_Decoder(groups, sampling, pool), _places(epochs, plan, free), layout.seed, workers)
-    made = (batch for epoch in epochs for batch in _epoch(arriving, plan(epoch)[1], layout.batch, pool, free))
+    made = _given_out(arriving, plan, epochs, layout, pool, free)
     yield from ahead(made, 2) if workers else made
 
 
@@ -205,9 +212,7 @@ class _Task:
     slots: Index
 
 
-def _places(
-    epochs: range, plan: Callable[[int], tuple[list[Piece], Index]], free: list[int]
-) -> Iterator[_Task]:
+def _places(epochs: range, plan: Plan, free: list[int]) -> Iterator[_Task]:
     """The pieces of all epochs, each with free places at the time when it is asked for."""
     for epoch in epochs:
         for piece in plan(epoch)[0]:
@@ -223,16 +228,16 @@ class _Decoder:
     def __init__(self, groups: Sequence[Group], sampling: Sampling, pool: Samples) -> None:
         self.groups, self.sampling, self.pool = groups, sampling, pool
 
-    def __getitem__(self, task: _Task) -> tuple[Index, Index, str]:
+    def __getitem__(self, task: _Task) -> tuple[_Task, str]:
         piece = task.piece
         try:
             fill(self.pool, task.slots, self.groups[piece.group], piece.rows, piece.epoch, self.sampling)
         except RunFailed as error:
-            return piece.positions, task.slots, str(error)
-        return piece.positions, task.slots, ""
+            return task, str(error)
+        return task, ""
 
 
-def _arriving(decoder: _Decoder, tasks: Iterator[_Task], seed: int, workers: int) -> Iterator[Any]:
+def _arriving(decoder: _Decoder, tasks: Iterator[_Task], seed: int, workers: int) -> Iterator[tuple[_Task, str]]:
     """What the decoder returns for each task, in their order."""
     import torch
     from torch.utils.data import DataLoader
@@ -261,20 +266,33 @@ def _start_worker(_: int) -> None:
     cv2.setNumThreads(0)  # its threads do not survive a fork
 
 
-def _epoch(arriving: Iterator[Any], order: Index, size: int, pool: Samples, free: list[int]) -> Iterator[Batch]:
-    """The batches of one epoch, each copied out of the pool."""
+def _given_out(
+    arriving: Iterator[tuple[_Task, str]], plan: Plan, epochs: range, layout: Layout, pool: Samples, free: list[int]
+) -> Generator[Batch, None, None]:
+    """All batches, each copied out of the pool. Reading stays a buffer ahead, into the next epoch as well."""
     import torch
 
     pinned = torch.cuda.is_available()  # then the way to the GPU is free while it computes
-    slot_of = np.full(int(order.max(initial=-1)) + 1, -1)
-    for start in range(0, len(order), size):
-        wanted = order[start : start + size]
-        while (slot_of[wanted] < 0).any():
-            positions, slots, error = next(arriving)
-            if error:
-                raise RunFailed(error)
-            slot_of[positions] = slots
-        chosen = slot_of[wanted]
-        parts = [torch.from_numpy(part[chosen]) for part in (pool.pixels, pool.ids, pool.labels)]
-        free += chosen.tolist()
-        yield Batch(*(part.pin_memory() if pinned else part for part in parts))
+    slots: dict[int, Index] = {}
+    waiting = 0
+    for epoch in epochs:
+        order = plan(epoch)[1]
+        ahead_by = min(layout.buffer, len(order))
+        for start in range(0, len(order), layout.batch):
+            wanted = order[start : start + layout.batch]
+            while waiting < ahead_by or (slots[epoch][wanted] < 0).any():
+                task, error = next(arriving, (None, ""))
+                if task is None:
+                    break  # all is read
+                if error:
+                    raise RunFailed(error)
+                if task.piece.epoch not in slots:
+                    slots[task.piece.epoch] = np.full(plan(task.piece.epoch)[1].max() + 1, -1)
+                slots[task.piece.epoch][task.piece.positions] = task.slots
+                waiting += len(task.slots)
+            chosen = slots[epoch][wanted]
+            parts = [torch.from_numpy(part[chosen]) for part in (pool.pixels, pool.ids, pool.labels)]
+            free += chosen.tolist()
+            waiting -= len(chosen)
+            yield Batch(*(part.pin_memory() if pinned else part for part in parts))
+        slots.pop(epoch, None)

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Generator
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pmcoa_build.clip.data import Batch, Layout, ahead, batches, emission, epoch_order, pieces, steps_per_epoch
-from pmcoa_build.clip.shards import Group, Sampling, load_samples, row_groups
+from pmcoa_build.clip import data
+from pmcoa_build.clip.data import Batch, Index, Layout, ahead, batches, emission, epoch_order, pieces, steps_per_epoch
+from pmcoa_build.clip.shards import Group, Samples, Sampling, load_samples, row_groups
 from pmcoa_build.errors import RunFailed
 
 SAMPLING = Sampling("subcaption", "bundled", 16, 32, 0, True)
@@ -120,6 +124,43 @@ def test_processes_train_on_what_one_process_would(toy: Path) -> None:
              for at in range(len(batch.pixels))]
     assert len(seen) == 100
     assert sorted(seen) == sorted(alone)
+
+
+def in_flight(decoder: Any, tasks: Iterator[Any], _seed: int, workers: int) -> Iterator[Any]:
+    """As torch's loader does it: so many pieces are asked for before the first is given back."""
+    asked = deque(islice(tasks, 2 * workers))
+    while asked or not workers:
+        asked.extend(islice(tasks, 1))
+        if not asked:
+            return
+        yield decoder[asked.popleft()]
+
+
+@settings(deadline=None)
+@given(sizes=st.lists(st.integers(1, 500), min_size=1, max_size=5), batch=st.integers(1, 60),
+       buffer=st.integers(1, 400), workers=st.integers(0, 3), first=st.integers(0, 3))
+def test_the_pool_has_room_and_no_sample_is_overwritten(
+    sizes: list[int], batch: int, buffer: int, workers: int, first: int
+) -> None:
+    groups = [Group("file", at, np.arange(size)) for at, size in enumerate(sizes)]
+    layout = Layout(0, min(batch, sum(sizes)), buffer=buffer)
+    first = min(first, steps_per_epoch(groups, layout) - 1)
+
+    def fill(pool: Samples, slots: Index, group: Group, rows: Index, epoch: int, _: Sampling) -> None:
+        assert len(slots) == len(rows)
+        pool.ids[slots, 0] = epoch * 10_000 + group.group * 1000 + rows
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(data, "fill", fill)
+        patch.setattr(data, "_arriving", in_flight)
+        tiny = dataclasses.replace(SAMPLING, image_size=1, context_length=1)
+        got = [batch.ids[:, 0].tolist() for batch in batches(groups, tiny, layout, range(3), first, workers)]
+    expected = []
+    for epoch in range(3):
+        group, row, _ = epoch_order(groups, layout, epoch)
+        order = pieces(groups, layout, epoch, 0 if epoch else first)[1]
+        expected += (epoch * 10_000 + group[order].astype(int) * 1000 + row[order]).tolist()
+    assert [number for numbers in got for number in numbers] == expected
 
 
 def test_batches_keep_what_they_hold(toy: Path) -> None:
