@@ -1,6 +1,6 @@
 """Images per second and core of the training reader, beside webdataset and open_clip's own transform and tokenizer.
 
-    python bench/loader.py [--images FOLDER] [--size 224] [--workers 0 1 2] [--batches 16]
+    python bench/loader.py [--images FOLDER] [--size 224] [--workers 0 1 2] [--batches 24]
 
 Drawn panels as JPEG, their longer side 300, 900 and 2,000 pixels, or the images of FOLDER; the same pairs as published
 shards and as tar files. The two take turns in one run, after a warm-up, and the CPU seconds of their worker processes
@@ -160,7 +160,7 @@ def main() -> None:
     parser.add_argument("--images", type=Path)
     parser.add_argument("--size", type=int, default=224)
     parser.add_argument("--workers", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--batches", type=int, default=16)
+    parser.add_argument("--batches", type=int, default=24)
     options = parser.parse_args()
 
     torch.set_num_threads(1)  # a core's worth: threads that wait for each other would count
