@@ -73,6 +73,19 @@ def test_an_evaluation_sees_short_side_resized_and_centre_cut(width: int, height
     assert np.array_equal(crop(data, 64, None), np.asarray(resized.crop((x, y, x + 64, y + 64))))
 
 
+@pytest.mark.parametrize(("width", "height"), [(300, 100), (101, 300), (28, 28), (641, 480), (223, 225), (999, 334)])
+def test_an_evaluation_sees_what_torchvision_gives(width: int, height: int) -> None:
+    try:
+        from torchvision import transforms
+    except RuntimeError as error:
+        pytest.skip(f"torchvision is of another build than torch ({error})")
+    plain = transforms.Compose([
+        transforms.Resize(224, transforms.InterpolationMode.BICUBIC), transforms.CenterCrop(224)
+    ])
+    data = encoded(smooth(height, width))
+    assert np.array_equal(crop(data, 224, None), np.asarray(plain(Image.open(io.BytesIO(data)))))
+
+
 @pytest.mark.parametrize("size", [64, 224])
 @pytest.mark.parametrize(("height", "width"), [(1200, 1600), (1201, 1603), (500, 450), (200, 260), (60, 40)])
 def test_crops_are_the_plain_ones_above_45_db(size: int, height: int, width: int) -> None:
