@@ -24,8 +24,9 @@ Encode = Callable[[Sequence[Any], Sequence[str]], tuple[Any, Any, Any]]
 
 def load_similarity(name: str) -> Similarity:
     """`name`: a folder that `train` exported, else a model as open_clip names it. Raises UsageError for neither."""
-    exported = Path(name).is_dir() and not (Path(name) / "open_clip_config.json").exists()
-    encode = _exported(Path(name)) if exported else _open_clip(name)
+    from pmcoa_build.clip.checkpoint import is_exported
+
+    encode = _exported(Path(name)) if is_exported(Path(name)) else _open_clip(name)
 
     def shares(crops: Sequence[np.ndarray], texts: Sequence[str]) -> list[list[float]]:
         import torch

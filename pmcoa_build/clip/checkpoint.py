@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pmcoa_build.atomic import TEMP, atomic, write_atomic
+from pmcoa_build.atomic import TEMP, atomic
 from pmcoa_build.errors import DiskFull, RunFailed, UsageError
 
 LAST, BEST, ABANDONED = "last.pt", "best.pt", "abandoned.pt"
@@ -51,37 +51,69 @@ def clear_temporary(folder: Path) -> None:
 
 
 def export(folder: Path, model: Any, about: dict[str, Any]) -> str:
-    """Write `model.safetensors` and `config.json` (`about`) into `folder`; returns the sha256 of the weights."""
-    from safetensors.torch import save as to_bytes
+    """Write a model as a folder for hubs; returns the sha256 of `model.safetensors`, all weights by the released names.
 
-    data = to_bytes({name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()})
-    digest = hashlib.sha256(data).hexdigest()
-    write_atomic(folder / WEIGHTS, data)
-    text = json.dumps({**about, "weights_sha256": digest}, indent=2, sort_keys=True) + "\n"
-    write_atomic(folder / CONFIG, text.encode())
+    `about`: plain values for `config.json` and the card, `model` (the configuration) among them; `text_model` names the
+    tokenizer that goes with it. The contrastive towers are there for open_clip too (`hub.write_open_clip`).
+    `config.json` comes last: without it there is no model. Raises UsageError where the tokenizer cannot be had, and
+    DiskFull.
+    """
+    from pmcoa_build.clip import hub
+
+    hub.write_weights(folder / WEIGHTS, model.state_dict())
+    digest = _sha256(folder / WEIGHTS)
+    hub.write_tokenizer(folder, about.get("text_model", model.config.text_cfg.bert_model_name))
+    hub.write_open_clip(folder, model)
+    about = {**hub.portable(about), "weights_sha256": digest}
+    hub.write_card(folder, about, [])
+    hub.write_json(folder / CONFIG, {**hub.bert_config(model.config), **about})
     return digest
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def is_exported(folder: Path) -> bool:
+    """Whether `export` has written into this folder."""
+    try:
+        return "weights_sha256" in json.loads((folder / CONFIG).read_text("utf-8"))
+    except (OSError, ValueError):
+        return False
 
 
 def load_exported(folder: Path) -> tuple[Any, dict[str, Any]]:
     """The model of an exported folder, in evaluation mode and on the GPU if there is one, and its `config.json`.
 
-    Raises UsageError for a folder without a model, or whose weights do not match their checksum.
+    `text_model` names the folder itself, where its tokenizer is, unless it is the bundled one. Raises UsageError for a
+    folder without a model, whose weights do not match their checksum, or do not fit the configuration.
     """
     import torch
-    from safetensors.torch import load as from_bytes
+    from safetensors.torch import load_file
 
+    from pmcoa_build.clip import hub
     from pmcoa_build.clip.config import from_dict
     from pmcoa_build.clip.model import PMCCLIP
+    from pmcoa_build.clip.tokenizer import BUNDLED
 
     try:
         about: dict[str, Any] = json.loads((folder / CONFIG).read_text("utf-8"))
-        data = (folder / WEIGHTS).read_bytes()
+        digest = _sha256(folder / WEIGHTS)
     except (OSError, ValueError) as error:
         raise UsageError(f"{folder} holds no exported model: {error}") from None
-    if hashlib.sha256(data).hexdigest() != about.get("weights_sha256"):
+    if not isinstance(about, dict) or "model" not in about:
+        raise UsageError(f"{folder} holds no exported model: {CONFIG} is another program's.")
+    if digest != about.get("weights_sha256"):
         raise UsageError(f"The weights in {folder} do not match the checksum in {CONFIG}.")
     model = PMCCLIP(from_dict(about["model"]))
-    model.load_state_dict(from_bytes(data))
+    try:
+        model.load_state_dict(load_file(folder / WEIGHTS))
+    except RuntimeError as error:
+        sentence = str(error).splitlines()[-1].strip()
+        raise UsageError(f"The weights in {folder} do not fit {CONFIG}: {sentence}") from None
+    if about.get("text_model", BUNDLED) != BUNDLED and (folder / hub.TOKENIZER).exists():
+        about["text_model"] = str(folder)
     return model.eval().to("cuda" if torch.cuda.is_available() else "cpu"), about
 
 

@@ -1,7 +1,8 @@
 """Model configurations: JSON files in the shape of the released ones (WeixiongLin/PMC-CLIP, `model_configs`).
 
-Two keys are ours: `text_cfg.bert` (the BERT's own shape, so that a model can be built before any weights are
-fetched) and `text_cfg.dropout`. The keys that the released files hold without using them are dropped on reading.
+The released files name a BERT and leave its shape to Hugging Face; `bert_heads`, `bert_positions`, `bert`, `dropout`
+and `mlm_vocab_size` are ours, so that a model can be built before anything is fetched. Keys that the released files
+hold without using them are dropped on reading.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from typing import Any
 from pmcoa_build.errors import UsageError
 
 _CONFIGS = Path(__file__).parent / "configs"
+FURTHER = ("intermediate_size", "attention_probs_dropout_prob", "hidden_act", "layer_norm_eps", "type_vocab_size")
+"""What else of a BERT's configuration changes its outputs (`TextConfig.bert`)."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,11 @@ class VisionConfig:
 
 @dataclass(frozen=True)
 class TextConfig:
-    """The text tower (a BERT, shape `layers` x `width`) and the fusion module (`fusion_layers`, `heads`)."""
+    """The text tower (a BERT, shape `layers` x `width`) and the fusion module (`fusion_layers`, `heads`).
+
+    `vocab_size`: token ids that the BERT knows; `mlm_vocab_size`: ids that are predicted, 0 = the same; `bert`: further
+    values by Hugging Face's names (`FURTHER`), where they are not BERT's usual ones.
+    """
 
     context_length: int = 77
     vocab_size: int = 30522
@@ -45,6 +52,8 @@ class TextConfig:
     dropout: float = 0.1
     heads: int = 8
     fusion_layers: int = 4
+    mlm_vocab_size: int = 0
+    bert: dict[str, Any] = field(default_factory=dict)
     bert_model_name: str = "microsoft/BiomedNLP-PubMedBERT-base-uncased-abstract-fulltext"
 
 
@@ -108,6 +117,7 @@ def _known(kind: type, values: dict[str, Any]) -> dict[str, Any]:
 
 def _checked(config: ClipConfig) -> ClipConfig:
     vision, text = config.vision_cfg, config.text_cfg
+    _check_numbers(config)
     problems = (
         (config.embed_dim != text.width, "embed_dim must equal text_cfg.width"),
         (vision.image_size % 32 != 0 or vision.image_size < 32, "the image size must be a multiple of 32"),
@@ -116,8 +126,25 @@ def _checked(config: ClipConfig) -> ClipConfig:
         (vision.width * 32 % vision.head_width != 0, "width * 32 must be a multiple of head_width"),
         (text.width % text.heads != 0 or text.width % text.bert_heads != 0, "the heads must divide text_cfg.width"),
         (text.context_length > text.bert_positions, "context_length must not exceed bert_positions"),
+        (not set(text.bert) <= set(FURTHER), f"text_cfg.bert may hold {', '.join(FURTHER)}"),
+        (not 0 <= text.dropout < 1, "the dropout must be at least 0 and less than 1"),
     )
     for wrong, sentence in problems:
         if wrong:
             raise UsageError(f"The model configuration {config.name!r} does not fit together: {sentence}.")
     return config
+
+
+def _check_numbers(config: ClipConfig) -> None:
+    """Raise UsageError where a size is no whole number, or too small."""
+    vision, text = config.vision_cfg, config.text_cfg
+    sizes: dict[str, Any] = {"embed_dim": config.embed_dim}
+    for section, part in (("vision_cfg", vision), ("text_cfg", text)):
+        sizes |= {f"{section}.{item.name}": getattr(part, item.name)
+                  for item in dataclasses.fields(part) if item.type == "int"}
+    sizes |= {f"vision_cfg.layers[{at}]": count for at, count in enumerate(vision.layers)}
+    for name, value in sizes.items():
+        least = 0 if name in ("text_cfg.fusion_layers", "text_cfg.mlm_vocab_size") else 1
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            sentence = f"{name} must be a whole number of at least {least}, not {value!r}"
+            raise UsageError(f"The model configuration {config.name!r} does not fit together: {sentence}.")

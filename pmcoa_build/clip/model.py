@@ -17,6 +17,7 @@ from pmcoa_build.clip.config import ClipConfig
 from pmcoa_build.clip.fusion import Fusion
 from pmcoa_build.clip.text import build_bert
 from pmcoa_build.clip.vision import ResNet
+from pmcoa_build.errors import UsageError
 
 MAX_LOG_SCALE = math.log(100)
 
@@ -35,22 +36,51 @@ class PMCCLIP(nn.Module):
         self.ln_final = nn.LayerNorm(text.width)
         std = text.width**-0.5
         self.text_projection = nn.Parameter(torch.empty(text.width, config.embed_dim).normal_(std=std))
-        self.mlm_projection = nn.Parameter(torch.empty(text.width, text.vocab_size).normal_(std=std))
+        predicted = text.mlm_vocab_size or text.vocab_size
+        self.mlm_projection = nn.Parameter(torch.empty(text.width, predicted).normal_(std=std))
         self.logit_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
         self.img_special_token = nn.Parameter(torch.zeros(1, 1, config.embed_dim))
         self.fusion_module = Fusion(text.width, text.fusion_layers, text.heads)
 
     def encode_image(self, images: Tensor) -> Tensor:
-        """Unit vectors (B, D) of images (B, 3, S, S), normalised by CLIP's mean and standard deviation."""
-        return F.normalize(self.visual(images), dim=-1)
+        """Unit vectors (B, D) of images (B, 3, S, S), normalised by CLIP's mean and standard deviation.
+
+        Raises UsageError for another shape or whole numbers.
+        """
+        self._check_images(images)
+        return self._image(images)
 
     def encode_text(self, ids: Tensor) -> Tensor:
-        """Unit vectors (B, D) of token ids (B, T): [CLS] first, padded to T; padding is attended, as released."""
+        """Unit vectors (B, D) of token ids (B, T): [CLS] first, padded to T; padding is attended, as released.
+
+        Raises UsageError for another shape, more tokens than the BERT has positions, or ids that it does not know.
+        """
+        self._check_ids("ids", ids, self.config.text_cfg.vocab_size)
         return self._text(ids)[0]
+
+    def _image(self, images: Tensor) -> Tensor:
+        return F.normalize(self.visual(images), dim=-1)
 
     def _text(self, ids: Tensor) -> tuple[Tensor, Tensor]:
         hidden = self.text_encoder(input_ids=ids).last_hidden_state
         return F.normalize(hidden[:, 0] @ self.text_projection, dim=-1), hidden
+
+    def _check_images(self, images: Tensor) -> None:
+        side, shape = self.config.vision_cfg.image_size, tuple(images.shape)
+        if not images.is_floating_point():
+            raise UsageError(f"images must be normalised (clip.images.normalise), not {images.dtype}.")
+        if len(shape) != 4 or shape[1:] != (3, side, side):
+            raise UsageError(f"images must have the shape (B, 3, {side}, {side}), not {shape}.")
+
+    def _check_ids(self, name: str, ids: Tensor, words: int) -> None:
+        shape, longest = tuple(ids.shape), self.config.text_cfg.bert_positions
+        if len(shape) != 2 or not 1 <= shape[1] <= longest:
+            raise UsageError(f"{name} must have the shape (B, T) with T of 1 to {longest}, not {shape}.")
+        if ids.is_floating_point() or ids.dtype == torch.bool:
+            raise UsageError(f"{name} must be token ids, whole numbers, not {ids.dtype}.")
+        # on a GPU, to look at the values would be to wait for them
+        if ids.device.type == "cpu" and ids.numel() and not 0 <= int(ids.min()) <= int(ids.max()) < words:
+            raise UsageError(f"{name} must lie between 0 and {words - 1}: do they come from this model's tokenizer?")
 
     def fuse(self, hidden: Tensor, image: Tensor) -> Tensor:
         """Text states (B, T, W) after fusion with the unit image vectors (B, D)."""
@@ -60,7 +90,7 @@ class PMCCLIP(nn.Module):
 
     def forward(self, images: Tensor, ids: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Unit image vectors (B, D), unit text vectors (B, D), fused text states (B, T, W)."""
-        image = self.encode_image(images)
+        image = self._image(images)
         text, hidden = self._text(ids)
         return image, text, self.fuse(hidden, image)
 
@@ -68,7 +98,14 @@ class PMCCLIP(nn.Module):
         """`contrastive` and `mlm` of one batch, as scalars.
 
         `images` (B, 3, S, S); `ids` (B, T) masked token ids; `labels` (B, T), 0 where nothing is to be predicted.
+        Raises UsageError for what does not fit.
         """
+        self._check_images(images)
+        self._check_ids("ids", ids, self.config.text_cfg.vocab_size)
+        self._check_ids("labels", labels, self.mlm_projection.shape[1])
+        if not len(images) == len(ids) == len(labels) or ids.shape != labels.shape:
+            shapes = ", ".join(str(tuple(part.shape)) for part in (images, ids, labels))
+            raise UsageError(f"images, ids and labels must be of one batch, ids and labels of one shape, not {shapes}.")
         image, text, fused = self(images, ids)
         count = (labels != loss.IGNORE).sum().clamp(min=1)
         return {
@@ -82,9 +119,20 @@ class PMCCLIP(nn.Module):
         self.logit_scale.clamp_(0, MAX_LOG_SCALE)
 
     @classmethod
-    def from_released(cls, path: str | Path, *, text_model: str | None = None) -> PMCCLIP:
+    def from_released(cls, path: str | Path, *, text_model: str | Path | None = None) -> PMCCLIP:
         """The model of a released checkpoint, in evaluation mode; see `released.read` for the forms and errors."""
         from pmcoa_build.clip.released import load_into, read
 
-        state, config = read(Path(path), text_model)
+        state, config = read(Path(path), str(text_model) if text_model else None)
         return load_into(cls(config), state)
+
+    @classmethod
+    def from_exported(cls, folder: str | Path) -> PMCCLIP:
+        """The model of a folder that training exported (`model.safetensors`, `config.json`), in evaluation mode.
+
+        It is on the GPU if there is one. Raises UsageError for a folder without a model, or with damaged weights.
+        """
+        from pmcoa_build.clip.checkpoint import load_exported
+
+        model: PMCCLIP = load_exported(Path(folder))[0]
+        return model

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pmcoa_build.clip.config import TextConfig
+from pmcoa_build.clip.config import FURTHER, TextConfig
 from pmcoa_build.errors import UsageError
 
 
@@ -28,22 +28,27 @@ def without_torchvision() -> Iterator[None]:
         del sys.modules["torchvision"]
 
 
+def bert_values(config: TextConfig) -> dict[str, Any]:
+    """The configuration's BERT as keyword arguments of Hugging Face's `BertConfig`."""
+    return {
+        "intermediate_size": config.width * 4,
+        "attention_probs_dropout_prob": config.dropout,
+        **config.bert,
+        "vocab_size": config.vocab_size,
+        "hidden_size": config.width,
+        "num_hidden_layers": config.layers,
+        "num_attention_heads": config.bert_heads,
+        "max_position_embeddings": config.bert_positions,
+        "hidden_dropout_prob": config.dropout,
+    }
+
+
 def build_bert(config: TextConfig) -> Any:
     """An untrained `BertModel` of the configuration's shape, without fetching anything."""
     with without_torchvision():
         from transformers import BertConfig, BertModel
 
-    return BertModel(BertConfig(
-        vocab_size=config.vocab_size,
-        hidden_size=config.width,
-        num_hidden_layers=config.layers,
-        num_attention_heads=config.bert_heads,
-        intermediate_size=config.width * 4,
-        max_position_embeddings=config.bert_positions,
-        hidden_dropout_prob=config.dropout,
-        attention_probs_dropout_prob=config.dropout,
-        attn_implementation="sdpa",
-    ))
+    return BertModel(BertConfig(**bert_values(config), attn_implementation="sdpa"))
 
 
 def pretrained_bert(text_model: str) -> dict[str, Any]:
@@ -54,23 +59,37 @@ def pretrained_bert(text_model: str) -> dict[str, Any]:
     try:
         model = BertModel.from_pretrained(text_model)
     except (OSError, ValueError) as error:
-        sentence = str(error).strip().splitlines()[0]
-        raise UsageError(f"The text model {text_model!r} cannot be loaded: {sentence}") from None
+        raise _not_loaded(text_model, error) from None
     state: dict[str, Any] = model.state_dict()
     return state
 
 
 def bert_shape(text_model: str) -> dict[str, Any]:
-    """The fields of `TextConfig` that a BERT from the Hub or a folder settles. Raises UsageError if it is not there."""
+    """The fields of `TextConfig` that a BERT from the Hub or a folder settles; its weights need not be there.
+
+    Raises UsageError if there is no such model, or if it is not a BERT.
+    """
     from transformers import BertConfig
 
     try:
-        bert = BertConfig.from_pretrained(text_model)
+        raw, _ = BertConfig.get_config_dict(text_model)
+        bert = BertConfig.from_dict(raw)
     except (OSError, ValueError) as error:
-        sentence = str(error).strip().splitlines()[0]
-        raise UsageError(f"The text model {text_model!r} cannot be loaded: {sentence}") from None
+        raise _not_loaded(text_model, error) from None
+    if raw.get("model_type", "bert") != "bert":
+        raise UsageError(f"The text model {text_model!r} is a {raw['model_type']}, not a BERT.")
+    usual = {"intermediate_size": bert.hidden_size * 4, "attention_probs_dropout_prob": bert.hidden_dropout_prob,
+             **{name: getattr(BertConfig(), name) for name in FURTHER[2:]}}
     return {
         "vocab_size": bert.vocab_size, "width": bert.hidden_size, "layers": bert.num_hidden_layers,
         "bert_heads": bert.num_attention_heads, "bert_positions": bert.max_position_embeddings,
         "dropout": bert.hidden_dropout_prob, "bert_model_name": text_model,
+        "bert": {name: getattr(bert, name) for name in FURTHER if getattr(bert, name) != usual[name]},
     }
+
+
+def _not_loaded(text_model: str, error: Exception) -> UsageError:
+    if text_model.startswith(("/", ".", "~")):  # no name on the Hub, whatever its client says
+        return UsageError(f"The text model {text_model!r} is no folder with a BERT's config.json and weights.")
+    sentence = str(error).strip().splitlines()[0]
+    return UsageError(f"The text model {text_model!r} cannot be loaded: {sentence}")
