@@ -35,6 +35,11 @@ def test_released_configurations(name: str, layers: tuple[int, ...], width: int,
     ({"vision_cfg": {"image_size": 100}}, "multiple of 32"),
     ({"vision_cfg": {"backbone": "ViT"}}, "backbone"),
     ({"text_cfg": {"width": 32, "heads": 5}}, "heads"),
+    ({"vision_cfg": {"width": "64"}}, "vision_cfg.width must be a whole number of at least 1, not '64'"),
+    ({"vision_cfg": {"layers": [1, 0, 1, 1]}}, r"layers\[1\]"),
+    ({"vision_cfg": {"layers": 12}}, "lacks or misuses"),
+    ({"text_cfg": {"dropout": 1.5}}, "dropout"),
+    ({"text_cfg": {"bert": {"hidden": 3}}}, "text_cfg.bert may hold intermediate_size"),
 ])
 def test_sizes_that_do_not_fit_are_refused(
     small_config: Path, tmp_path: Path, change: dict[str, object], word: str
