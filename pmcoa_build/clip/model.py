@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from pmcoa_build.clip import loss
 from pmcoa_build.clip.config import ClipConfig
 from pmcoa_build.clip.fusion import Fusion
-from pmcoa_build.clip.text import build_bert
+from pmcoa_build.clip.text import build_bert, hidden_states
 from pmcoa_build.clip.vision import ResNet
 from pmcoa_build.errors import UsageError
 
@@ -56,14 +56,13 @@ class PMCCLIP(nn.Module):
         Raises UsageError for another shape, more tokens than the BERT has positions, or ids that it does not know.
         """
         self._check_ids("ids", ids, self.config.text_cfg.vocab_size)
-        return self._text(ids)[0]
+        return self._project(hidden_states(self.text_encoder, ids, 1))
 
     def _image(self, images: Tensor) -> Tensor:
         return F.normalize(self.visual(images), dim=-1)
 
-    def _text(self, ids: Tensor) -> tuple[Tensor, Tensor]:
-        hidden = self.text_encoder(input_ids=ids).last_hidden_state
-        return F.normalize(hidden[:, 0] @ self.text_projection, dim=-1), hidden
+    def _project(self, hidden: Tensor) -> Tensor:
+        return F.normalize(hidden[:, 0] @ self.text_projection, dim=-1)
 
     def _check_images(self, images: Tensor) -> None:
         side, shape = self.config.vision_cfg.image_size, tuple(images.shape)
@@ -91,8 +90,8 @@ class PMCCLIP(nn.Module):
     def forward(self, images: Tensor, ids: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Unit image vectors (B, D), unit text vectors (B, D), fused text states (B, T, W)."""
         image = self._image(images)
-        text, hidden = self._text(ids)
-        return image, text, self.fuse(hidden, image)
+        hidden = hidden_states(self.text_encoder, ids)
+        return image, self._project(hidden), self.fuse(hidden, image)
 
     def losses(self, images: Tensor, ids: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """`contrastive` and `mlm` of one batch, as scalars.

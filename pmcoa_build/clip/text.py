@@ -93,3 +93,30 @@ def _not_loaded(text_model: str, error: Exception) -> UsageError:
         return UsageError(f"The text model {text_model!r} is no folder with a BERT's config.json and weights.")
     sentence = str(error).strip().splitlines()[0]
     return UsageError(f"The text model {text_model!r} cannot be loaded: {sentence}")
+
+
+def hidden_states(bert: Any, ids: Any, places: int | None = None) -> Any:
+    """Last hidden states (B, places, W) of the first `places` tokens (all if None) of `ids` (B, T), each attended.
+
+    What `BertModel.forward` computes without its pooler and masks; where the first place is all that is wanted, the
+    last layer is made for that place alone.
+    """
+    x = bert.embeddings(input_ids=ids)
+    *lower, last = bert.encoder.layer
+    for layer in lower:
+        x = _bert_layer(layer, x, x)
+    return _bert_layer(last, x[:, :places], x)
+
+
+def _bert_layer(layer: Any, x: Any, context: Any) -> Any:
+    """One layer of BERT for the places `x` (B, P, W), which see all of `context` (B, T, W)."""
+    from torch.nn.functional import scaled_dot_product_attention
+
+    parts = layer.attention.self
+    query, key, value = (
+        made.unflatten(-1, (parts.num_attention_heads, -1)).transpose(1, 2)
+        for made in (parts.query(x), parts.key(context), parts.value(context))
+    )
+    seen = scaled_dot_product_attention(query, key, value, dropout_p=parts.dropout.p if layer.training else 0.0)
+    x = layer.attention.output(seen.transpose(1, 2).flatten(2), x)
+    return layer.output(layer.intermediate(x), x)

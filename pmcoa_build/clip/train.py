@@ -146,11 +146,9 @@ class _Run:
         model = PMCCLIP(self.config)
         if fresh and self.keys.text_model != BUNDLED:
             model.text_encoder.load_state_dict(pretrained_bert(self.keys.text_model))
-        cuda = self.device.type == "cuda"
-        model.visual.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         model = model.to(self.device)
         groups = optim.decay_groups(model.named_parameters(), self.keys.weight_decay)
-        return model.train(), torch.optim.AdamW(groups, self.keys.lr, optim.BETAS, optim.EPS, fused=cuda)
+        return model.train(), torch.optim.AdamW(groups, self.keys.lr, optim.BETAS, optim.EPS, fused=True)
 
     def _restore(self, saved: dict[str, Any]) -> None:
         import torch

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from pmcoa_build.clip.config import load_config
 from pmcoa_build.clip.model import PMCCLIP
-from pmcoa_build.clip.vision import AttentionPool2d
 from pmcoa_build.errors import UsageError
 
 
@@ -57,17 +56,6 @@ def test_padding_is_attended(model: PMCCLIP, batch: tuple[Tensor, Tensor, Tensor
     assert torch.allclose(model.encode_text(ids), F.normalize(hidden[:, 0] @ model.text_projection, dim=-1), atol=1e-6)
 
 
-def test_attention_pool_equals_full_attention() -> None:
-    torch.manual_seed(0)
-    pool = AttentionPool2d(3, 24, 4, 10)
-    x = torch.randn(2, 24, 3, 3)
-    tokens = x.flatten(2).permute(2, 0, 1)
-    tokens = torch.cat([tokens.mean(0, keepdim=True), tokens]) + pool.positional_embedding[:, None]
-    full, _ = F.multi_head_attention_forward(
-        tokens, tokens, tokens, 24, 4, None, torch.cat([pool.q_proj.bias, pool.k_proj.bias, pool.v_proj.bias]), None,
-        None, False, 0.0, pool.c_proj.weight, pool.c_proj.bias, use_separate_proj_weight=True, need_weights=False,
-        q_proj_weight=pool.q_proj.weight, k_proj_weight=pool.k_proj.weight, v_proj_weight=pool.v_proj.weight)
-    assert torch.allclose(pool(x), full[0], atol=1e-5)
 
 
 def test_the_plain_backbone(small_config: Path) -> None:
