@@ -24,6 +24,7 @@ from pmcoa_build.dataset.export import (
     sample_key,
 )
 from pmcoa_build.errors import UsageError
+from pmcoa_build.figures.yolo import mend_torchvision
 from tests.dataset.conftest import write_shard
 
 
@@ -78,7 +79,8 @@ def test_there_are_tars_for_every_worker_and_their_sizes_are_told(
 
 @pytest.mark.parametrize("workers", [0, 4])
 def test_open_clips_own_loader_reads_it(published: Path, tmp_path: Path, workers: int) -> None:
-    open_clip = pytest.importorskip("open_clip_train.data", reason="open_clip_torch[training] is not installed")
+    mend_torchvision()
+    open_clip = pytest.importorskip("open_clip_train.data", reason="the extra `dev` is not installed")
     out = tmp_path / "wds"
     export_webdataset(published, out)
     sizes = json.loads((out / "sizes.json").read_text())
