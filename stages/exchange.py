@@ -7,17 +7,22 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pmcoa_build import spec as specs
+from pmcoa_build.build import Build
 from pmcoa_build.engine import state as states
+from pmcoa_build.engine.stage import Row
+from pmcoa_build.errors import UsageError
 from stages.commands import spec_options
 
 Add = Callable[[argparse.ArgumentParser], None]
 
 
 def export(options: argparse.Namespace) -> int:
-    """Export a dataset: WebDataset tars, jsonl with a folder of images, or tables without images.
+    """Export a dataset (WebDataset tars, jsonl with a folder of images, tables without images), or the trained model.
 
-    SPEC may be a dataset folder too, such as one downloaded from a hub.
+    SPEC may be a dataset folder too, such as one downloaded from a hub, or the folder of a trained model.
     """
+    if options.format == "model":
+        return _export_model(options)
     from pmcoa_build.dataset.export import export_jsonl, export_table, export_webdataset
 
     given = Path(options.spec)
@@ -26,6 +31,26 @@ def export(options: argparse.Namespace) -> int:
     count = write(dataset, Path(options.out))
     print(f"{count:,} pairs in {options.out}")
     return 0
+
+
+def _export_model(options: argparse.Namespace) -> int:
+    from pmcoa_build.clip.hub import copy
+
+    given, out = Path(options.spec), Path(options.out)
+    folder, scores = (given, []) if given.is_dir() else _trained(Build.open(options.spec, options.overrides))
+    copy(folder, out, options.name or str(out.resolve()), scores)
+    print(f"The model is in {out}")
+    return 0
+
+
+def _trained(build: Build) -> tuple[Path, list[Row]]:
+    """The folder of the trained model, and its scores if it has been evaluated."""
+    trained = build.state.records("train").get("all")
+    if trained is None:
+        raise UsageError(f"The build {build.spec.build.name} has no trained model yet: run train first.")
+    facts = trained["facts"]
+    rows = build.table("evaluate").to_pylist() if build.state.records("evaluate") else []
+    return build.state.path(facts["model"]), [row for row in rows if row["weights_sha256"] == facts["weights_sha256"]]
 
 
 def rehydrate(options: argparse.Namespace) -> int:
@@ -40,8 +65,9 @@ def rehydrate(options: argparse.Namespace) -> int:
 
 def _export_options(parser: argparse.ArgumentParser) -> None:
     spec_options(parser)
-    parser.add_argument("format", choices=("webdataset", "jsonl", "table"))
+    parser.add_argument("format", choices=("webdataset", "jsonl", "table", "model"))
     parser.add_argument("--out", required=True, metavar="DIR")
+    parser.add_argument("--name", metavar="OWNER/NAME", help="of a model: the repository that it will be on the Hub")
 
 
 def _rehydrate_options(parser: argparse.ArgumentParser) -> None:

@@ -8,6 +8,7 @@ token has; the tokenizer pads with [PAD] all the same.
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -105,6 +106,27 @@ def place(folder: Path, name: str) -> None:
     if path.exists():
         config = from_dict(json.loads((folder / "config.json").read_text("utf-8"))["model"])
         write_json(path, open_clip_config(config, name))
+
+
+def copy(folder: Path, out: Path, name: str, scores: list[dict[str, Any]]) -> None:
+    """An exported folder once more, for others: found as `name` (see `place`), with `scores` in its card if there are.
+
+    Raises UsageError where `folder` holds no exported model, or `out` is not empty.
+    """
+    try:
+        about = json.loads((folder / "config.json").read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{folder} holds no exported model: {error}") from None
+    if "weights_sha256" not in about:
+        raise UsageError(f"{folder} holds no exported model: config.json is another program's.")
+    if out.exists() and any(out.iterdir()):
+        raise UsageError(f"{out} is not empty: name a new folder.")
+    for file in sorted(folder.iterdir(), key=lambda file: (file.name == "config.json", file.name)):  # that one last
+        with atomic(out / file.name) as temporary:
+            shutil.copyfile(file, temporary)
+    place(out, name)
+    if scores:
+        write_card(out, about, scores)
 
 
 def open_clip_config(config: ClipConfig, name: str) -> dict[str, Any]:
