@@ -69,11 +69,12 @@ def bert_shape(text_model: str) -> dict[str, Any]:
 
     Raises UsageError if there is no such model, or if it is not a BERT.
     """
-    from transformers import BertConfig
-
     try:
-        raw, _ = BertConfig.get_config_dict(text_model)
-        bert = BertConfig.from_dict(raw)
+        with without_torchvision():
+            from transformers import BertConfig
+
+            raw, _ = BertConfig.get_config_dict(text_model)
+            bert = BertConfig.from_dict(raw)
     except (OSError, ValueError) as error:
         raise _not_loaded(text_model, error) from None
     if raw.get("model_type", "bert") != "bert":

@@ -86,8 +86,31 @@ def agrees(model: PMCCLIP, state: released.State, given: Batch) -> None:
         ours = model.losses(*given)
         assert torch.allclose(model.encode_image(given[0]), released.image_features(state, given[0]), atol=1e-5)
         assert torch.allclose(model.encode_text(given[1]), released.text_features(state, given[1], HEADS), atol=1e-5)
-    theirs = released.losses(state, *given, HEADS)
-    assert [float(ours["contrastive"]), float(ours["mlm"])] == pytest.approx(theirs, abs=1e-4)
+    contrastive, mlm = released.losses(state, *given, HEADS)
+    assert [ours["contrastive"].item(), ours["mlm"].item()] == pytest.approx([contrastive.item(), mlm.item()], abs=1e-4)
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_training_has_the_released_losses_and_gradients(tmp_path: Path, plain: bool) -> None:
+    state = small((1, 2, 1, 1), 7 if plain else 2, 2, plain)
+    torch.save(state, tmp_path / "c.pt")
+    folder = bert_of(tmp_path, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+    model = PMCCLIP.from_released(tmp_path / "c.pt", text_model=folder).train().double()  # few samples, ill conditioned
+    images, ids, labels = batch(224 if plain else 64)
+    given = images.double(), ids, labels
+    ours = model.losses(*given)
+    (0.5 * ours["contrastive"] + 0.5 * ours["mlm"]).backward()
+    leaves = {name: value.double().requires_grad_() for name, value in state.items() if "running" not in name
+              and value.is_floating_point()}
+    contrastive, mlm = released.losses(leaves, *given, HEADS)
+    (0.5 * contrastive + 0.5 * mlm).backward()
+    assert [ours["contrastive"].item(), ours["mlm"].item()] == pytest.approx([contrastive.item(), mlm.item()], abs=1e-4)
+    for name, parameter in model.named_parameters():
+        expected = leaves[name].grad
+        assert (expected is None) == (parameter.grad is None), name
+        if expected is not None and parameter.grad is not None:
+            bound = 1e-4 * float(expected.abs().max()) + 1e-7
+            assert torch.allclose(parameter.grad, expected, rtol=0, atol=bound), name
 
 
 FORMS = ("ddp", "one-process", "bare", "numpy", "legacy", "half")

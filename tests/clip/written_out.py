@@ -107,8 +107,9 @@ def random_state(shapes: Shapes, seed: int = 0) -> State:
 
 
 def _norm(state: State, name: str, x: Tensor) -> Tensor:
-    parts = ("running_mean", "running_var", "weight", "bias")
-    return F.batch_norm(x, *(state[f"{name}.{part}"] for part in parts))
+    """Batch normalisation: by the stored statistics, or by the batch's own where there are none (training)."""
+    mean, variance = (state.get(f"{name}.{part}") for part in ("running_mean", "running_var"))
+    return F.batch_norm(x, mean, variance, state[f"{name}.weight"], state[f"{name}.bias"], training=mean is None)
 
 
 def _linear(state: State, name: str, x: Tensor) -> Tensor:
@@ -168,7 +169,8 @@ def image_features(state: State, images: Tensor) -> Tensor:
 def hidden_states(state: State, ids: Tensor, heads: int, epsilon: float = 1e-12) -> Tensor:
     """The BERT's last hidden states; every token is attended, padding too."""
     head = "text_encoder.embeddings"
-    x = state[f"{head}.word_embeddings.weight"][ids] + state[f"{head}.position_embeddings.weight"][: ids.shape[1]]
+    x = F.embedding(ids, state[f"{head}.word_embeddings.weight"], padding_idx=0)  # which never learns
+    x = x + state[f"{head}.position_embeddings.weight"][: ids.shape[1]]
     x = _layer_norm(state, f"{head}.LayerNorm", x + state[f"{head}.token_type_embeddings.weight"][0], epsilon)
     layer = 0
     while (name := f"text_encoder.encoder.layer.{layer}") + ".output.dense.weight" in state:
@@ -188,7 +190,7 @@ def text_features(state: State, ids: Tensor, heads: int, epsilon: float = 1e-12)
     return F.normalize(hidden[torch.arange(len(ids)), place] @ state["text_projection"], dim=-1)
 
 
-def losses(state: State, images: Tensor, ids: Tensor, labels: Tensor, heads: int) -> tuple[float, float]:
+def losses(state: State, images: Tensor, ids: Tensor, labels: Tensor, heads: int) -> tuple[Tensor, Tensor]:
     """Contrastive and masked-language loss: all logits, one row after the other."""
     image, text = image_features(state, images), text_features(state, ids, heads)
     special = state["img_special_token"][0]
@@ -204,10 +206,9 @@ def losses(state: State, images: Tensor, ids: Tensor, labels: Tensor, heads: int
         layer += 1
     predicted = torch.log_softmax(x[:, :-2] @ state["mlm_projection"], -1)
     mlm = F.nll_loss(predicted.transpose(1, 2), labels, ignore_index=0)
-    scale, total = math.exp(float(state["logit_scale"])), 0.0
+    scale, terms = state["logit_scale"].exp(), []
     for b in range(len(ids)):
-        row = [scale * float(image[b] @ text[c]) for c in range(len(ids))]
-        column = [scale * float(image[c] @ text[b]) for c in range(len(ids))]
-        for logits in (row, column):
-            total += math.log(sum(math.exp(value) for value in logits)) - logits[b]
-    return total / (2 * len(ids)), float(mlm)
+        row = [scale * image[b] @ text[c] for c in range(len(ids))]
+        column = [scale * image[c] @ text[b] for c in range(len(ids))]
+        terms += [torch.stack(logits).exp().sum().log() - logits[b] for logits in (row, column)]
+    return torch.stack(terms).mean(), mlm
