@@ -34,11 +34,15 @@ def export(options: argparse.Namespace) -> int:
 
 
 def _export_model(options: argparse.Namespace) -> int:
-    from pmcoa_build.clip.hub import copy
+    from pmcoa_build.clip.checkpoint import export as export_model
+    from pmcoa_build.clip.checkpoint import load_exported
 
     given, out = Path(options.spec), Path(options.out)
     folder, scores = (given, []) if given.is_dir() else _trained(Build.open(options.spec, options.overrides))
-    copy(folder, out, options.name or str(out.resolve()), scores)
+    model, about = load_exported(folder)
+    if out.exists() and any(out.iterdir()):
+        raise UsageError(f"{out} is not empty: name a new folder.")
+    export_model(out, model, about, name=options.name or "", scores=scores)
     print(f"The model is in {out}")
     return 0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,22 +50,24 @@ def clear_temporary(folder: Path) -> None:
         leftover.unlink(missing_ok=True)
 
 
-def export(folder: Path, model: Any, about: dict[str, Any]) -> str:
+def export(folder: Path, model: Any, about: dict[str, Any], *, name: str = "",
+           scores: Sequence[dict[str, Any]] = ()) -> str:
     """Write a model as a folder for hubs; returns the sha256 of `model.safetensors`, all weights by the released names.
 
     `about`: plain values for `config.json` and the card, `model` (the configuration) among them; `text_model` names the
     tokenizer that goes with it. The contrastive towers are there for open_clip too (`hub.write_open_clip`).
-    `config.json` comes last: without it there is no model. Raises UsageError where the tokenizer cannot be had, and
-    DiskFull.
+    They are found as `name`, its repository on the Hub, or by its present path. `scores`: rows of `schema.EVALUATE` for
+    the card. `config.json` comes last: without it there is no model. Raises UsageError where the tokenizer cannot be
+    had, and DiskFull.
     """
     from pmcoa_build.clip import hub
 
     hub.write_weights(folder / WEIGHTS, model.state_dict())
     digest = _sha256(folder / WEIGHTS)
     hub.write_tokenizer(folder, about.get("text_model", model.config.text_cfg.bert_model_name))
-    hub.write_open_clip(folder, model)
+    hub.write_open_clip(folder, model, name or str(folder.resolve()))
     about = {**hub.portable(about), "weights_sha256": digest}
-    hub.write_card(folder, about, [])
+    hub.write_card(folder, about, scores)
     hub.write_json(folder / CONFIG, {**hub.bert_config(model.config), **about})
     return digest
 

@@ -8,7 +8,7 @@ token has; the tokenizer pads with [PAD] all the same.
 from __future__ import annotations
 
 import json
-import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -69,13 +69,12 @@ def write_tokenizer(folder: Path, text_model: str) -> None:
 
 def portable(about: dict[str, Any]) -> dict[str, Any]:
     """`about` with the name of a text model's folder in place of its path, which means nothing elsewhere."""
-    def name(text_model: str) -> str:
-        return Path(text_model).name if Path(text_model).is_dir() else text_model
-
     model = about["model"]
-    text = {**model["text_cfg"], "bert_model_name": name(model["text_cfg"]["bert_model_name"])}
-    named = {"text_model": name(about["text_model"])} if "text_model" in about else {}
-    return {**about, **named, "model": {**model, "text_cfg": text}}
+    text_model = model["text_cfg"]["bert_model_name"]
+    if Path(text_model).is_absolute():
+        text_model = Path(text_model).name
+    text = {**model["text_cfg"], "bert_model_name": text_model}
+    return {**about, "text_model": text_model, "model": {**model, "text_cfg": text}}
 
 
 def bert_config(config: ClipConfig) -> dict[str, Any]:
@@ -88,45 +87,15 @@ def in_open_clip(config: ClipConfig) -> bool:
     return config.vision_cfg.backbone == "ModifiedRN50"
 
 
-def write_open_clip(folder: Path, model: Any) -> None:
+def write_open_clip(folder: Path, model: Any, name: str) -> None:
     """`open_clip_config.json` and `open_clip_model.safetensors` (contrastive towers), where open_clip has such towers.
 
-    `create_model_and_transforms("local-dir:FOLDER")` finds the BERT's shape by the absolute path written here; `place`
-    writes another.
+    `name`: where open_clip finds the BERT's shape: the folder's absolute path, or its repository on the Hub.
     """
     if not in_open_clip(model.config):
         return
     write_weights(folder / OPEN_CLIP_WEIGHTS, contrastive_state(model.state_dict()))
-    write_json(folder / OPEN_CLIP_CONFIG, open_clip_config(model.config, str(folder.resolve())))
-
-
-def place(folder: Path, name: str) -> None:
-    """Tell open_clip that `folder` is now found as `name`: a path, or the name of a model repository on the Hub."""
-    path = folder / OPEN_CLIP_CONFIG
-    if path.exists():
-        config = from_dict(json.loads((folder / "config.json").read_text("utf-8"))["model"])
-        write_json(path, open_clip_config(config, name))
-
-
-def copy(folder: Path, out: Path, name: str, scores: list[dict[str, Any]]) -> None:
-    """An exported folder once more, for others: found as `name` (see `place`), with `scores` in its card if there are.
-
-    Raises UsageError where `folder` holds no exported model, or `out` is not empty.
-    """
-    try:
-        about = json.loads((folder / "config.json").read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{folder} holds no exported model: {error}") from None
-    if "weights_sha256" not in about:
-        raise UsageError(f"{folder} holds no exported model: config.json is another program's.")
-    if out.exists() and any(out.iterdir()):
-        raise UsageError(f"{out} is not empty: name a new folder.")
-    for file in sorted(folder.iterdir(), key=lambda file: (file.name == "config.json", file.name)):  # that one last
-        with atomic(out / file.name) as temporary:
-            shutil.copyfile(file, temporary)
-    place(out, name)
-    if scores:
-        write_card(out, about, scores)
+    write_json(folder / OPEN_CLIP_CONFIG, open_clip_config(model.config, name))
 
 
 def open_clip_config(config: ClipConfig, name: str) -> dict[str, Any]:
@@ -155,7 +124,7 @@ def contrastive_state(state: State) -> State:
     return named
 
 
-def write_card(folder: Path, about: dict[str, Any], scores: list[dict[str, Any]]) -> None:
+def write_card(folder: Path, about: dict[str, Any], scores: Sequence[dict[str, Any]]) -> None:
     """README.md, the model card, of what `config.json` says and rows of `schema.EVALUATE`."""
     import jinja2
 
