@@ -33,11 +33,14 @@ def write_weights(path: Path, state: State) -> None:
     from safetensors.torch import save_file
 
     with atomic(path) as temporary:
+        temporary.touch()
+        mode = temporary.stat().st_mode
         try:
             save_file({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}, temporary,
                       {"format": "pt"})
         except SafetensorError as error:  # how safetensors reports a full disk
             raise DiskFull(f"{path} cannot be written ({error}).") from None
+        temporary.chmod(mode)  # safetensors makes files for their owner alone
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

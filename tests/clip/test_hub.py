@@ -68,6 +68,7 @@ def test_the_folder_holds_what_hubs_expect(folder: Path, model: PMCCLIP) -> None
     assert {path.name for path in folder.iterdir()} == {
         "README.md", "config.json", "model.safetensors", "open_clip_config.json", "open_clip_model.safetensors",
         "tokenizer.json", "tokenizer_config.json"}
+    assert len({path.stat().st_mode for path in folder.iterdir()}) == 1
     loaded = PMCCLIP.from_exported(folder).cpu()
     assert loaded.config == model.config and not loaded.training
     assert all(torch.equal(loaded.state_dict()[name], tensor) for name, tensor in model.state_dict().items())
