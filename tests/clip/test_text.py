@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor
 
 from pmcoa_build.clip.config import TextConfig
-from pmcoa_build.clip.text import build_bert, hidden_states
+from pmcoa_build.clip.text import bert_shape, build_bert, hidden_states, pretrained_bert
+from pmcoa_build.errors import UsageError
 
 
 @pytest.fixture
@@ -51,3 +55,18 @@ def test_attention_is_dropped_out_too(ids: Tensor) -> None:
     layer = model.encoder.layer[0]
     layer.attention.self.dropout.p = 0.5
     assert not torch.equal(hidden_states(model, ids), hidden_states(model, ids))
+
+
+def test_a_folder_says_its_berts_shape(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({
+        "model_type": "bert", "vocab_size": 9, "hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 4,
+        "intermediate_size": 64, "layer_norm_eps": 1e-5, "hidden_dropout_prob": 0.3}))
+    shape = bert_shape(str(tmp_path))
+    assert shape["bert"] == {"intermediate_size": 64, "layer_norm_eps": 1e-5, "attention_probs_dropout_prob": 0.1}
+    built = build_bert(TextConfig(**shape)).config
+    assert (built.layer_norm_eps, built.intermediate_size, built.num_attention_heads) == (1e-5, 64, 4)
+    assert (built.hidden_dropout_prob, built.attention_probs_dropout_prob, built.vocab_size) == (0.3, 0.1, 9)
+    with pytest.raises(UsageError, match="is no folder with a BERT's config.json and weights"):
+        pretrained_bert(str(tmp_path))
+    with pytest.raises(UsageError, match="is no folder"):
+        bert_shape(str(tmp_path / "nothing"))
