@@ -66,7 +66,7 @@ def test_a_folder_says_its_berts_shape(tmp_path: Path) -> None:
     built = build_bert(TextConfig(**shape)).config
     assert (built.layer_norm_eps, built.intermediate_size, built.num_attention_heads) == (1e-5, 64, 4)
     assert (built.hidden_dropout_prob, built.attention_probs_dropout_prob, built.vocab_size) == (0.3, 0.1, 9)
-    with pytest.raises(UsageError, match="is no folder with a BERT's config.json and weights"):
+    with pytest.raises(UsageError, match=r"is no folder with a BERT's config\.json and weights"):
         pretrained_bert(str(tmp_path))
     with pytest.raises(UsageError, match="is no folder"):
         bert_shape(str(tmp_path / "nothing"))
