@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import dataclasses
 import io
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from pmcoa_build.atomic import atomic, write_atomic
@@ -18,72 +20,64 @@ from pmcoa_build.clip.evaluate import Pool, draw_pool, embed, sampling_of
 from pmcoa_build.clip.retrieval import Features
 from pmcoa_build.clip.shards import Group, columns, load_samples
 
-_EXAMPLES, _SHOWN = 10, 5
+_EXAMPLES, _SHOWN, _TEXTS = 10, 5, 3
+_SIDE = 192
+"""Side of a shown picture in pixels."""
 _CREDIT = ("panel_id", "attribution", "source_url")
-
-_PAGE = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>{{ name }}: scores</title>
-<style>
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 64rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
-table { border-collapse: collapse } td, th { padding: .2rem .8rem; border-bottom: 1px solid #ddd; text-align: left }
-td.number { text-align: right; font-variant-numeric: tabular-nums }
-.row { display: flex; gap: .5rem; margin: .3rem 0 1.4rem } figure { margin: 0; width: 8.5rem; font-size: .8rem }
-figure img { width: 8rem; height: 8rem; object-fit: cover; border: 4px solid #fff }
-figure.own img { border-color: #2a7d2a } img.curves { max-width: 100% } small { color: #666 }
-</style>
-<h1>{{ name }}</h1>
-<p>Trained for {{ steps }} steps on dataset <code>{{ dataset_id }}</code>; weights <code>{{ weights }}</code>.</p>
-<h2>Scores</h2>
-<table><tr><th>protocol<th>metric<th>value<th>pairs<th>seed</tr>
-{% for row in rows %}<tr><td>{{ row.protocol }}<td>{{ row.metric }}<td class="number">{{ "%.4g" | format(row.value) }}
-<td class="number">{{ row.n }}<td class="number">{{ row.seed }}</tr>
-{% endfor %}</table>
-{% if curves %}<h2>Training</h2>
-<img class="curves" alt="Losses, learning rate and temperature by step" src="{{ curves }}">{% endif %}
-<h2>Text to image: {{ examples | length }} examples</h2>
-<p>For each text the {{ shown }} images that the model ranks first; its own image is framed in green.</p>
-{% for example in examples %}
-<p>{{ example.text }}<br><small>own image at rank {{ example.rank }} of {{ pairs }}</small></p>
-<div class="row">{% for hit in example.hits %}<figure{% if hit.own %} class="own"{% endif %}>
-<img alt="rank {{ loop.index }}" src="{{ hit.image }}"><figcaption>{{ "%.3f" | format(hit.score) }}
-<a href="#credit-{{ hit.credit }}">[{{ hit.credit }}]</a></figcaption>
-</figure>
-{% endfor %}</div>
-{% endfor %}
-<h2>Credit</h2>
-<p>The pictures are cut square and scaled down.</p>
-<ol>{% for credit in credits %}<li id="credit-{{ loop.index }}">
-<a href="{{ credit.source_url }}">{{ credit.panel_id }}</a>:
-{{ credit.attribution }}</li>
-{% endfor %}</ol>
-</html>
-"""
+_PAGE = Path(__file__).parent / "templates" / "report.html"
+_WAYS = {"image_to_text_": "image → text", "text_to_image_": "text → image"}
+_CURVES = (
+    ("losses", "nats", ("contrastive", "mlm")),
+    ("learning rate", "", ("lr",)),
+    ("logit scale", "1 / temperature", ("temperature",)),
+    ("recall on validation pairs", "mean of R@1, R@5, R@10, both ways", ("validation_recall",)),
+)
 
 
 def draw_curves(lines: Sequence[dict[str, Any]], path: Path) -> None:
-    """PNG of losses, learning rate, temperature and validation recall by step; `lines`: those of the metrics file."""
-    from matplotlib.figure import Figure
+    """PNG of losses, learning rate, temperature and validation recall by step; `lines`: those of the metrics file.
 
-    figure = Figure(figsize=(10, 6), dpi=100, layout="constrained")
-    panels = (("contrastive", "mlm"), ("lr",), ("temperature",), ("validation_recall",))
-    for axis, names in zip(figure.subplots(2, 2).flat, panels, strict=True):
-        for name in names:
-            points = [(line["step"], line[name]) for line in lines if name in line]
-            if points:
-                axis.plot(*zip(*points, strict=True), label=name, linewidth=1)
-        axis.set_title(" and ".join(names).replace("_", " "))
-        axis.set_xlabel("step")
+    Losses are drawn twice: each step's, pale, and their mean over the 2 % of the run around it.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    figure = Figure(figsize=(11, 7), dpi=110, layout=ConstrainedLayoutEngine(h_pad=0.12, w_pad=0.12))
+    for axis, (title, unit, names) in zip(figure.subplots(2, 2).flat, _CURVES, strict=True):
+        for at, name in enumerate(names):
+            points = np.array([(line["step"], line[name]) for line in lines if name in line]).reshape(-1, 2)
+            colour, many = f"C{at}", len(names) > 1 and len(points) >= 50
+            dots = "." if len(points) < 50 else ""
+            axis.plot(*points.T, colour, marker=dots, linewidth=0.8 if many else 1.6, alpha=0.3 if many else 1,
+                      label=None if many else name)
+            if many:
+                axis.plot(points[:, 0], smoothed(points[:, 1]), colour, linewidth=1.8, label=name)
+        axis.set(title=title, xlabel="step", ylabel=unit)
+        if names == ("validation_recall",):
+            axis.set_ylim(bottom=0)
+        axis.grid(alpha=0.25)
+        axis.spines[["top", "right"]].set_visible(False)
         if len(names) > 1:
-            axis.legend()
+            axis.legend(frameon=False)
     with atomic(path) as temporary:
         figure.savefig(temporary, format="png", metadata={"Software": None})
+
+
+def smoothed(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The mean of each value and its neighbours, 1 % of all on either side (fewer at the ends)."""
+    reach = max(1, len(values) // 100)
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    places = np.arange(len(values))
+    first, last = np.maximum(places - reach, 0), np.minimum(places + reach + 1, len(values))
+    means: NDArray[np.float64] = (sums[last] - sums[first]) / (last - first)
+    return means
 
 
 def write_report(dataset: Path, model: Path, rows: Sequence[dict[str, Any]], out: Path, *, seed: int = 0,
                  curves: Path | None = None, split: str = "test") -> None:
     """Write the page `out` (one HTML file, pictures inside).
 
-    `rows`: scores as of `evaluate`; `curves`: the PNG of `draw_curves`. Ten texts are drawn by `seed` from the pool of
+    `rows`: scores as of `evaluate`; `curves`: the PNG of `draw_curves`. Ten pairs are drawn by `seed` from the pool of
     the clean protocol. Raises RunFailed where the split holds too few pairs.
     """
     from jinja2 import Environment
@@ -92,13 +86,43 @@ def write_report(dataset: Path, model: Path, rows: Sequence[dict[str, Any]], out
     pool = draw_pool(dataset, split, about, 200, seed, "clean")
     image, text = embed(net, pool, sampling_of(about))
     examples, credits = _examples(pool, image, text, about)
-    page = Environment(autoescape=True).from_string(_PAGE).render(
+    gallery = dataset / "gallery.html"
+    page = Environment(autoescape=True).from_string(_PAGE.read_text("utf-8")).render(
         name=about["model"]["name"] or "PMC-CLIP", steps=about["steps"], dataset_id=about["dataset_id"],
-        weights=about["weights_sha256"][:12], rows=rows, pairs=len(pool.rows), shown=_SHOWN,
+        weights=about["weights_sha256"][:12], tables=score_tables(rows), pairs=len(pool.rows), shown=_SHOWN, side=_SIDE,
         examples=examples, credits=credits,
         curves=_data_uri(curves.read_bytes(), "png") if curves and curves.exists() else "",
+        gallery=os.path.relpath(gallery, out.parent) if gallery.exists() else "",
     )
     write_atomic(out, page.encode())
+
+
+def score_tables(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Scores for the eye, a table a protocol: retrieval both ways beside each other and beside chance."""
+    tables = []
+    for protocol in dict.fromkeys(row["protocol"] for row in rows):
+        own = [row for row in rows if row["protocol"] == protocol]
+        values, n = {row["metric"]: row["value"] for row in own}, own[0]["n"]
+        articles = int(values.pop("pool_articles", 0))
+        forth, back = _WAYS
+        both = [name for name in (metric.removeprefix(forth) for metric in values) if back + name in values]
+        lines = [{"metric": name.replace("_", " "),
+                  "values": [_number(values.pop(f"{way}{name}")) for way in _WAYS] + [_number(_chance(name, n))]}
+                 for name in both]
+        lines += [{"metric": name, "values": [_number(value)]} for name, value in values.items()]
+        columns = [*_WAYS.values(), "chance"] if both else ["value"]
+        tables.append({"protocol": protocol, "n": n, "seed": own[0]["seed"], "articles": articles, "columns": columns,
+                       "lines": lines})
+    return tables
+
+
+def _chance(metric: str, n: int) -> float:
+    """The expected score of guessing among `n` pairs."""
+    return min(1.0, int(metric.removeprefix("R@")) / n) if metric.startswith("R@") else (n + 1) / 2
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}" if value < 1 else f"{value:.4g}"
 
 
 def _examples(
@@ -109,22 +133,29 @@ def _examples(
     found = []
     credits: dict[int, dict[str, Any]] = {}
     for query in range(min(_EXAMPLES, len(pool.rows))):
-        order = np.argsort(-similarity[query], kind="stable")
-        hits = [
-            {"own": hit == query, "score": float(score), **_picture(pool, pool.rows[hit], about, credits)}
-            for hit, score in zip(order[:_SHOWN], similarity[query, order], strict=False)
-        ]
-        rank = int(np.flatnonzero(order == query)[0]) + 1
-        found.append({"text": pool.texts[pool.rows[query]], "rank": rank, "hits": hits})
+        images, image_rank = _ranked(similarity[query], query)
+        texts, text_rank = _ranked(similarity[:, query], query)
+        hits = [{"own": hit == query, "score": float(similarity[query, hit]), "text": pool.texts[pool.rows[hit]],
+                 **_picture(pool, pool.rows[hit], about, credits)} for hit in images[:_SHOWN]]
+        found.append({
+            "text": pool.texts[pool.rows[query]], "image_rank": image_rank, "images": hits, "text_rank": text_rank,
+            "texts": [{"own": hit == query, "text": pool.texts[pool.rows[hit]]} for hit in texts[:_TEXTS]],
+        })
     return found, list(credits.values())
+
+
+def _ranked(similarity: Features, own: int) -> tuple[list[int], int]:
+    """The places by falling similarity, and the rank of one of them, from 1."""
+    order = np.argsort(-similarity, kind="stable").tolist()
+    return order, order.index(own) + 1
 
 
 def _picture(pool: Pool, row: int, about: dict[str, Any], credits: dict[int, dict[str, Any]]) -> dict[str, Any]:
     """`image` of a row of the pool as a data URI, and `credit`, its number among `credits`, which grow."""
     own = _group_of(pool, row)
-    pixels = load_samples(own, own.rows, 0, sampling_of(about)).pixels[0]
+    pixels = load_samples(own, own.rows, 0, dataclasses.replace(sampling_of(about), image_size=_SIDE)).pixels[0]
     stream = io.BytesIO()
-    Image.fromarray(pixels).resize((128, 128)).save(stream, "JPEG", quality=85)
+    Image.fromarray(pixels).save(stream, "JPEG", quality=85)
     if row not in credits:
         credits[row] = {name: values[0] for name, values in columns([own], _CREDIT).items()}
     return {"image": _data_uri(stream.getvalue(), "jpeg"), "credit": list(credits).index(row) + 1}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,6 @@ from hypothesis import strategies as st
 
 from pmcoa_build import schema
 from pmcoa_build.clip.evaluate import draw_pool, embed, evaluate, evaluate_split, sampling_of
-from pmcoa_build.clip.report import write_report
 from pmcoa_build.clip.retrieval import clean_pool, retrieval, roco_pool
 from pmcoa_build.clip.train import train
 from pmcoa_build.errors import RunFailed
@@ -150,22 +148,3 @@ def test_splits_that_are_too_small_are_refused(toy: Path, trained: Path) -> None
         evaluate(toy, trained, protocol="roco")
     with pytest.raises(RunFailed, match="too few"):
         evaluate(toy, trained, split="nothing")
-
-
-def test_the_report_escapes_what_it_shows(toy: Path, trained: Path, tmp_path: Path) -> None:
-    rows = [{"protocol": "<script>x</script>", "metric": "R@1", "value": 0.25, "n": 4, "seed": 0}]
-    write_report(toy, trained, rows, tmp_path / "report.html", curves=trained.parent / "curves.png")
-    page = (tmp_path / "report.html").read_text()
-    assert "<script>" not in page
-    assert "&lt;script&gt;" in page
-    assert page.count('class="own"') <= 10
-    assert page.count("data:image/jpeg") == 50
-    assert page.count("data:image/png") == 1
-
-
-def test_every_picture_of_the_report_is_credited(toy: Path, trained: Path, tmp_path: Path) -> None:
-    write_report(toy, trained, [], tmp_path / "report.html")
-    page = (tmp_path / "report.html").read_text()
-    cited, listed = set(re.findall(r'href="#(credit-[0-9]+)"', page)), re.findall(r'<li id="(credit-[0-9]+)"', page)
-    assert cited == set(listed) and len(listed) == len(set(listed)) >= 5
-    assert page.count("\ndrawn</li>") == len(listed) and page.count('href="#credit-') == page.count("data:image/jpeg")
