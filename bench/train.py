@@ -61,19 +61,14 @@ class Ours:
         self.model = PMCCLIP(config).to(self.device).train()
         groups = optim.decay_groups(self.model.named_parameters(), 0.1)
         self.optimiser = torch.optim.AdamW(groups, 1e-4, optim.BETAS, optim.EPS, fused=True)
-        self.towers: Callable[..., Any] = self._towers
         if options.compile:
-            self.towers = torch.compile(self._towers)
-            self.model.forward = torch.compile(self.model.forward)
-
-    def _towers(self, pixels: torch.Tensor, ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return self.model.encode_image(normalise(pixels)), self.model.encode_text(ids)
+            self.model.compile()
 
     def contrastive(self, batch: Batch) -> None:
         self.optimiser.zero_grad(set_to_none=True)
         pixels, ids = (part.to(self.device, non_blocking=True) for part in (batch.pixels, batch.ids))
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
-            image, text = self.towers(pixels, ids)
+            image, text = self.model.encode_image(normalise(pixels)), self.model.encode_text(ids)
         torch.autograd.backward(loss.contrastive(image, text, self.model.logit_scale.exp()))
         self._update()
 

@@ -6,7 +6,9 @@ Torch is imported at the top because the model is a class of it; import this mod
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -31,6 +33,7 @@ class PMCCLIP(nn.Module):
         self.config = config
         self.visual = ResNet(config.vision_cfg, config.embed_dim)
         self.text_encoder = build_bert(text)
+        self._states: Callable[..., Any] = hidden_states
         # in the released state dict, never used by its forward pass
         self.positional_embedding = nn.Parameter(torch.empty(text.context_length, text.width).normal_(std=0.01))
         self.ln_final = nn.LayerNorm(text.width)
@@ -56,7 +59,7 @@ class PMCCLIP(nn.Module):
         Raises UsageError for another shape, more tokens than the BERT has positions, or ids that it does not know.
         """
         self._check_ids("ids", ids, self.config.text_cfg.vocab_size)
-        return self._project(hidden_states(self.text_encoder, ids, 1))
+        return self._project(self._states(self.text_encoder, ids, 1))
 
     def _image(self, images: Tensor) -> Tensor:
         return F.normalize(self.visual(images), dim=-1)
@@ -90,7 +93,7 @@ class PMCCLIP(nn.Module):
     def forward(self, images: Tensor, ids: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Unit image vectors (B, D), unit text vectors (B, D), fused text states (B, T, W)."""
         image = self._image(images)
-        hidden = hidden_states(self.text_encoder, ids)
+        hidden = self._states(self.text_encoder, ids)
         return image, self._project(hidden), self.fuse(hidden, image)
 
     def losses(self, images: Tensor, ids: Tensor, labels: Tensor) -> dict[str, Tensor]:
@@ -111,6 +114,14 @@ class PMCCLIP(nn.Module):
             "contrastive": loss.contrastive(image, text, self.logit_scale.exp()),
             "mlm": loss.masked_nll_sum(fused, self.mlm_projection, labels) / count,
         }
+
+    def compile(self, *arguments: Any, **keywords: Any) -> None:
+        """Compile the towers and the fusion, each by itself: the gradients of one are ready, and averaged over
+        processes, while those of the next are computed. Arguments are those of `torch.compile`.
+        """
+        self.visual.compile(*arguments, **keywords)
+        self.fusion_module.compile(*arguments, **keywords)
+        self._states = torch.compile(hidden_states, *arguments, **keywords)
 
     @torch.no_grad()
     def clamp_temperature(self) -> None:

@@ -102,3 +102,12 @@ def test_what_does_not_fit_is_said_in_a_sentence(
 def test_a_batch_without_labels_has_no_masked_loss(model: PMCCLIP, batch: tuple[Tensor, Tensor, Tensor]) -> None:
     with torch.no_grad():
         assert float(model.losses(batch[0], batch[1], torch.zeros_like(batch[1]))["mlm"]) == 0
+
+
+def test_compiled_parts_give_the_same(model: PMCCLIP, batch: tuple[Tensor, Tensor, Tensor]) -> None:
+    with torch.no_grad():
+        before = [*model(*batch[:2]), model.encode_text(batch[1])]
+        model.compile(backend="eager", fullgraph=True)
+        after = [*model(*batch[:2]), model.encode_text(batch[1])]
+    assert all(torch.allclose(one, other, atol=1e-6) for one, other in zip(before, after, strict=True))
+    assert not any("_orig_mod" in name for name in model.state_dict())
