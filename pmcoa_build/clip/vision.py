@@ -69,9 +69,8 @@ class AttentionPool2d(nn.Module):
         batch, channels = x.shape[:2]
         x = x.flatten(2).transpose(1, 2)
         x = torch.cat([x.mean(1, keepdim=True), x], 1) + self.positional_embedding.to(x.dtype)
-        # The released code attends from every place and keeps the first. One query has two short cuts: the products
-        # with key and value projections change places with the sums over channels and places, so that neither is
-        # made for each place (a tenth of a ResNet-50's work).
+        # The released code attends from every place and keeps the first. For one query, q·(Kx + b) = (qK)·x + q·b and
+        # Σ p (Vx + c) = V Σ p x + c: keys and values are not made for each place, 7 % of a ResNet-50's operations.
         width = channels // self.heads
         query = self.q_proj(x[:, 0]).view(batch, self.heads, width) * width**-0.5
         key, value = (layer.weight.view(self.heads, width, channels) for layer in (self.k_proj, self.v_proj))
