@@ -43,13 +43,20 @@ def figure_dataset(build: Build, folder: Path) -> Path | None:
     """The demo's dataset of whole figures, made in `folder` from the demo's own tables; None where those are stale."""
     out, state = folder / "out", folder / "state"
     skipped = shutil.ignore_patterns("train", "evaluate", "sample", "dataset", "dataset-*")
-    shutil.copytree(build.state.out, out, copy_function=os.link, ignore=skipped)
+    shutil.copytree(build.state.out, out, copy_function=_link, ignore=skipped)
     shutil.copytree(build.state.folder, state)
     words = ["shards", "publish", str(SPEC), "--progress", "off"]
     for pair in (f"build.out={out}", f"build.state={state}", "shards.level=figure"):
         words += ["--set", pair]
     with contextlib.redirect_stdout(sys.stderr):
         return (out / "dataset").resolve() if pmcoa(words) == 0 else None
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # no hard links here
+        shutil.copyfile(source, target)
 
 
 def equal_epochs(datasets: dict[str, Path], keys: TrainKeys) -> dict[str, int]:
