@@ -10,13 +10,14 @@ as its loader gives them) and ends with changed weights; gradients are clipped i
 
 On a GPU, images/s, the share of peak FLOP/s (counted by torch for the very step) and memory are added; `--batch 0`
 takes the largest power of two at which all three fit. `--dataset` (a published folder) adds the full step fed from
-its shards beside made-up tensors. Prints one line of JSON; without open_clip (`pip install open_clip_torch==3.3.0`)
-its row says why it is missing.
+its shards beside made-up tensors. Prints one line of JSON; without open_clip (`pip install open_clip_torch==3.3.0`,
+or for a machine without network its wheels, from `pip download`) its row says why it is missing.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import itertools
 import json
 import os
@@ -148,6 +149,7 @@ def _fits(config: ClipConfig, options: argparse.Namespace, theirs: Any, size: in
     except torch.OutOfMemoryError:
         return False
     finally:
+        gc.collect()  # the failed step's tensors hang on its frames
         torch.cuda.empty_cache()
 
 
