@@ -20,7 +20,7 @@ NEEDED = "pip install open_clip_torch==3.3.0"
 def why_not() -> str:
     """Why open_clip cannot be used here; empty where it can."""
     try:
-        _import_torchvision()
+        import_torchvision()
         import open_clip
         import open_clip_train.train  # noqa: F401
     except (ImportError, RuntimeError) as error:
@@ -31,7 +31,7 @@ def why_not() -> str:
 _declared: list[Any] = []
 
 
-def _import_torchvision() -> None:
+def import_torchvision() -> None:
     """Import torchvision, also beside a torch of another build, where it asks for operators that it did not bring.
 
     They are declared without a body; nothing that is measured calls them.

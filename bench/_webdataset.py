@@ -9,35 +9,19 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from _open_clip import import_torchvision
+
 NEEDED = "pip install open_clip_torch webdataset pandas"
-_declared: list[Any] = []
 
 
 def why_not() -> str:
     """Why open_clip's training data cannot be read here; empty where it can."""
     try:
-        _import_torchvision()
+        import_torchvision()
         import open_clip_train.data  # noqa: F401
     except (ImportError, RuntimeError) as error:
         return f"{NEEDED} first ({error})"
     return ""
-
-
-def _import_torchvision() -> None:
-    """Import torchvision, also beside a torch of another build, where it asks for operators that it did not bring.
-
-    They are declared without a body; nothing that is measured calls them.
-    """
-    import torch
-
-    try:
-        import torchvision
-    except RuntimeError:
-        library = torch.library.Library("torchvision", "DEF")
-        for name in ("nms", "qnms"):
-            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        _declared.append(library)
-        import torchvision  # noqa: F401
 
 
 def write_tars(folder: Path, images: Sequence[bytes], texts: Sequence[str], count: int = 4) -> str:
