@@ -130,10 +130,17 @@ class TrainKeys:
     lr: float = key(1e-4, "peak learning rate")
     weight_decay: float = key(0.1, "AdamW weight decay (none on biases, norms and the temperature)")
     warmup: int = key(500, "steps of linear warm-up before the cosine")
+    ema: float = key(0.0, "moving average of the weights that is scored and exported, such as 0.999; 0 = none")
+    batch_norm: Literal["local", "sync", "frozen"] = key("local", "by each process's batch, by all, or as it is")
     precision: Literal["auto", "fp32", "bf16", "fp16"] = key("auto", "auto = bf16 on a GPU that has it, else fp32")
+    compile: bool = key(False, "torch.compile: minutes at the start, for long runs on a GPU")
     workers: int = key(2, "processes that decode images")
     checkpoint_steps: int = key(1000, "steps between checkpoints")
     seed: int = key(0, "seed of everything random in training")
+
+
+FREE_TRAIN_KEYS = ("workers", "checkpoint_steps", "compile")
+"""Keys of [train] that change how long it takes, not what comes out: a training can be resumed with others."""
 
 
 @dataclass(frozen=True)

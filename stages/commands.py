@@ -14,6 +14,7 @@ from pmcoa_build.engine.plan import Plan, plan_all
 from pmcoa_build.engine.runner import Options, Run, Stop, Summary, run_step, world_of
 from pmcoa_build.engine.stage import Stage
 from pmcoa_build.errors import RunFailed, UsageError
+from stages import ranks
 from stages import report as reports
 from stages.estimate import estimate_text, outcome_text, save_forecast
 from stages.pipeline import BEFORE, NAMES, pipeline
@@ -38,7 +39,14 @@ def run_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(names: Sequence[str], options: argparse.Namespace) -> int:
-    """Run stages one after the other, all due blocks of each."""
+    """Run stages one after the other, all due blocks of each; under torchrun process 0 does, and the others help."""
+    if ranks.follows():
+        return ranks.follow()
+    with ranks.leading(names):
+        return _run(names, options)
+
+
+def _run(names: Sequence[str], options: argparse.Namespace) -> int:
     spec = specs.load(options.spec, options.overrides)
     print(f"Spec {_shown(spec.path)} (name another with SPEC=manifests/….toml)", flush=True)
     state = states.of(spec)

@@ -12,10 +12,8 @@ from pathlib import Path
 from pmcoa_build.atomic import write_atomic
 from pmcoa_build.engine.care import UNFINISHED
 from pmcoa_build.engine.stage import Input, Row, Task, TaskContext, TaskOutput
-from pmcoa_build.spec import TrainKeys
-
-_KEYS = tuple(f"train.{field.name}" for field in dataclasses.fields(TrainKeys))
-_FREE = ("train.workers", "train.checkpoint_steps")
+from pmcoa_build.spec import FREE_TRAIN_KEYS, TrainKeys
+from stages import ranks
 
 
 def run(context: TaskContext) -> TaskOutput:
@@ -28,9 +26,9 @@ def run(context: TaskContext) -> TaskOutput:
     if folder is None:
         folder = context.out / "train" / f"{settings}-{dataset_id[:12]}"
         write_atomic(folder / UNFINISHED, json.dumps({"settings": settings, "dataset_id": dataset_id}).encode())
-    result = train(
-        context.out / f"dataset-{dataset_id}", folder, keys, progress=context.show, stop=context.stop,
-    )
+    dataset = context.out / f"dataset-{dataset_id}"
+    ranks.call(ranks.Job(str(dataset), str(folder), dataclasses.asdict(keys)))
+    result = train(dataset, folder, keys, progress=context.show, stop=context.stop)
     (folder / UNFINISHED).unlink()
     relative = str(folder.relative_to(context.out))
     facts = {
@@ -54,6 +52,6 @@ STEP = Task(
     name="train",
     version=1,
     inputs=(Input("publish", ("facts",)),),
-    spec_keys=tuple(key for key in _KEYS if key not in _FREE),
+    spec_keys=tuple(f"train.{key.name}" for key in dataclasses.fields(TrainKeys) if key.name not in FREE_TRAIN_KEYS),
     run=run,
 )

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+import logging
+import shutil
+import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,11 @@ from pmcoa_build.atomic import TEMP, atomic
 from pmcoa_build.errors import DiskFull, RunFailed, UsageError
 
 LAST, BEST, ABANDONED = "last.pt", "best.pt", "abandoned.pt"
+KEPT = 3
+"""Step files that are kept; the newest is the same file as `last.pt`."""
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
+
+logger = logging.getLogger(__name__)
 
 
 def save(path: Path, content: dict[str, Any]) -> None:
@@ -30,6 +37,53 @@ def save(path: Path, content: dict[str, Any]) -> None:
             raise DiskFull(f"{path} cannot be written ({why}); the earlier one is kept.") from None
 
 
+def save_step(folder: Path, content: dict[str, Any]) -> None:
+    """Write `step-<content["step"]>.pt`, make `last.pt` the same file, and keep the newest `KEPT` of them.
+
+    Raises DiskFull as `save`.
+    """
+    path = folder / f"step-{content['step']:08d}.pt"
+    save(path, content)
+    with atomic(folder / LAST) as temporary:
+        _same_file(path, temporary)
+    for old in _steps(folder)[KEPT:]:
+        old.unlink()
+
+
+def _same_file(path: Path, other: Path) -> None:
+    try:
+        other.hardlink_to(path)
+    except OSError:  # a file system without links
+        shutil.copyfile(path, other)
+
+
+def _steps(folder: Path) -> list[Path]:
+    """Newest first."""
+    return sorted(folder.glob("step-*.pt"), reverse=True)
+
+
+def newest(folder: Path, run_id: str) -> Path | None:
+    """The newest whole checkpoint of that run; None where there is none.
+
+    A damaged one is passed over with a warning; where nothing else is left, RunFailed names it.
+    """
+    damaged = []
+    for path in [folder / LAST, *_steps(folder)]:
+        try:
+            content = load(path)
+        except RunFailed as error:
+            damaged.append(str(error))
+            continue
+        if content is None or content.get("run_id") != run_id:
+            continue
+        if damaged:
+            logger.warning("%s Until then training goes on from %s.", damaged[0], path.name)
+        return path
+    if damaged:
+        raise RunFailed(damaged[0])
+    return None
+
+
 def load(path: Path) -> dict[str, Any] | None:
     """The checkpoint, on the CPU; None where there is none. Raises RunFailed for a damaged one."""
     import torch
@@ -37,11 +91,21 @@ def load(path: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
+        with zipfile.ZipFile(path) as parts:  # torch itself does not look at the checksums
+            broken = parts.testzip()
+        if broken:
+            raise ValueError(f"{broken} has another checksum")
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a damaged file
         sentence = f"The checkpoint {path} is damaged ({str(error).splitlines()[0]}); remove it to begin anew."
         raise RunFailed(sentence) from None
     return content
+
+
+def begin_anew(folder: Path) -> None:
+    """Remove the step files of another training, which would otherwise pass for older ones of this."""
+    for path in _steps(folder):
+        path.unlink()
 
 
 def clear_temporary(folder: Path) -> None:
@@ -117,15 +181,3 @@ def load_exported(folder: Path) -> tuple[Any, dict[str, Any]]:
     if about.get("text_model", BUNDLED) != BUNDLED and (folder / hub.TOKENIZER).exists():
         about["text_model"] = str(folder)
     return model.eval().to("cuda" if torch.cuda.is_available() else "cpu"), about
-
-
-def lines_until(path: Path, step: int) -> Iterator[str]:
-    """The lines of a metrics file whose `step` is at most `step`; a torn last line is dropped."""
-    if not path.exists():
-        return
-    for line in path.read_text("utf-8").splitlines():
-        try:
-            if json.loads(line)["step"] <= step:
-                yield line
-        except (ValueError, KeyError, TypeError):
-            continue

@@ -5,12 +5,11 @@ Sources: CLIP (arXiv 2103.00020, figure 3); PMC-CLIP (arXiv 2303.07240, section 
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from pmcoa_build.clip.parallel import gathered
 
 WEIGHTS = {"contrastive": 0.5, "mlm": 0.5}
 IGNORE = 0
@@ -35,9 +34,7 @@ def contrastive(image: Tensor, text: Tensor, scale: Tensor) -> Tensor:
             logits = scale.float() * image @ text.T
             target = torch.arange(len(logits), device=logits.device)
             return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
-        gather: Any = import_module("torch.distributed.nn.functional").all_gather  # untyped
-
-        all_image, all_text = torch.cat(gather(image)), torch.cat(gather(text))
+        all_image, all_text = gathered(image), gathered(text)
         target = torch.arange(len(image), device=image.device) + len(image) * torch.distributed.get_rank()
         to_text = F.cross_entropy(scale.float() * image @ all_text.T, target)
         to_image = F.cross_entropy(scale.float() * text @ all_image.T, target)

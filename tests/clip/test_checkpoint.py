@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -56,9 +55,3 @@ def test_exported_weights_come_back_equal_and_are_checked(tmp_path: Path, small_
         checkpoint.load_exported(tmp_path / "model")
     with pytest.raises(UsageError, match="no exported model"):
         checkpoint.load_exported(tmp_path / "nothing")
-
-
-def test_metrics_lines_after_the_checkpoint_and_torn_ones_are_dropped(tmp_path: Path) -> None:
-    path = tmp_path / "metrics.jsonl"
-    path.write_text("".join(json.dumps({"step": step}) + "\n" for step in range(1, 6)) + '{"step": 2')
-    assert [json.loads(line)["step"] for line in checkpoint.lines_until(path, 3)] == [1, 2, 3]

@@ -1,0 +1,95 @@
+"""Under torchrun: process 0 runs the stages, the others wait for its training and take part in it.
+
+Only process 0 holds the build's lock, writes and tells. `torchrun --nproc-per-node 8 -m stages train evaluate SPEC`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from pmcoa_build.clip.runtime import FailedElsewhere, rank_and_world, store
+from pmcoa_build.engine.runner import Stop
+from pmcoa_build.errors import Interrupted, PmcoaError, RunFailed, UsageError
+from pmcoa_build.spec import TrainKeys
+
+_JOB, _NOTHING = "training", "nothing"
+_TOGETHER = {"train", "evaluate"}
+
+
+@dataclass(frozen=True)
+class Job:
+    """A training that all processes do together; `keys` are those of TrainKeys."""
+
+    dataset: str
+    folder: str
+    keys: dict[str, Any]
+
+
+def follows() -> bool:
+    """Whether this process waits for process 0."""
+    rank, world = rank_and_world()
+    return world > 1 and rank > 0
+
+
+@contextlib.contextmanager
+def leading(names: Sequence[str]) -> Iterator[None]:
+    """Around the stages that process 0 runs: at the end the others go, also where there was nothing to train.
+
+    Raises UsageError under torchrun where other stages are named.
+    """
+    if rank_and_world()[1] == 1:
+        yield
+        return
+    try:
+        if not set(names) <= _TOGETHER:
+            raise UsageError("torchrun is for `train` and `evaluate`: run the other stages without it first.")
+        yield
+    finally:
+        with contextlib.suppress(RuntimeError):  # the store may be gone
+            store().compare_set(_JOB, "", _NOTHING)
+
+
+def call(job: Job) -> None:
+    """Tell the others what to train, if there are others."""
+    if rank_and_world()[1] > 1:
+        store().set(_JOB, json.dumps(asdict(job)))
+
+
+def follow() -> int:
+    """Take part in the training of process 0; the exit code. What process 0 says too is not said again."""
+    from pmcoa_build.clip.train import train
+
+    with Stop().installed() as stop:
+        try:
+            job = _wait(stop)
+            if job is not None:
+                keys = TrainKeys(**{**job.keys, "kinds": tuple(job.keys["kinds"])})
+                train(Path(job.dataset), Path(job.folder), keys, progress=lambda row: None, stop=stop)
+            return 0
+        except Interrupted:
+            return stop.error().exit_code
+        except FailedElsewhere as error:
+            return error.exit_code
+        except PmcoaError as error:
+            sys.stderr.write(f"pmcoa: process {rank_and_world()[0]}: {error}\n")
+            return error.exit_code
+
+
+def _wait(stop: Stop) -> Job | None:
+    while not stop():
+        try:
+            store().wait([_JOB], timedelta(seconds=1))
+        except RuntimeError as error:
+            if "imeout" in str(error) or "imed out" in str(error):
+                continue  # to look at `stop` again
+            raise RunFailed(f"Process 0 is gone: {str(error).splitlines()[0]}") from None
+        told = store().get(_JOB).decode()
+        return None if told == _NOTHING else Job(**json.loads(told))
+    raise stop.error()
