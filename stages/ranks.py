@@ -10,11 +10,10 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from pmcoa_build.clip.runtime import FailedElsewhere, rank_and_world, store
+from pmcoa_build.clip.runtime import FailedElsewhere, awaited, rank_and_world, store
 from pmcoa_build.engine.runner import Stop
 from pmcoa_build.errors import Interrupted, PmcoaError, RunFailed, UsageError
 from pmcoa_build.spec import TrainKeys
@@ -83,13 +82,9 @@ def follow() -> int:
 
 
 def _wait(stop: Stop) -> Job | None:
-    while not stop():
-        try:
-            store().wait([_JOB], timedelta(seconds=1))
-        except RuntimeError as error:
-            if "imeout" in str(error) or "imed out" in str(error):
-                continue  # to look at `stop` again
-            raise RunFailed(f"Process 0 is gone: {str(error).splitlines()[0]}") from None
-        told = store().get(_JOB).decode()
-        return None if told == _NOTHING else Job(**json.loads(told))
-    raise stop.error()
+    told = awaited(store(), _JOB, lambda seconds: stop())
+    if stop():
+        raise stop.error()
+    if told is None:
+        raise RunFailed("Process 0 is gone.")
+    return None if told == _NOTHING else Job(**json.loads(told))

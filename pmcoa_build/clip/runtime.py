@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import lru_cache
@@ -39,6 +40,19 @@ def store() -> Any:
     from torch.distributed.rendezvous import rendezvous
 
     return next(rendezvous("env://"))[0]
+
+
+def awaited(shared: Any, key: str, enough: Callable[[float], bool]) -> str | None:
+    """What some process puts into the store under the key; None after `enough(seconds)`, or where the store is gone."""
+    started = time.monotonic()
+    try:
+        while not shared.check([key]):
+            if enough(time.monotonic() - started):
+                return None
+            time.sleep(0.1)
+        return str(shared.get(key).decode())
+    except RuntimeError:
+        return None
 
 
 @contextmanager
@@ -105,12 +119,11 @@ class FailedElsewhere(RunFailed):
 
 
 def _other(shared: Any) -> FailedElsewhere:
-    try:
-        shared.wait([_FAILED], timedelta(seconds=5))
-        rank, _, sentence = shared.get(_FAILED).decode().partition(" ")
-    except RuntimeError:
+    told = awaited(shared, _FAILED, lambda seconds: seconds > 5)
+    if told is None:
         return FailedElsewhere("Another process of this training is gone without a word, as if killed; run it again to "
                                "go on from the last checkpoint.")
+    rank, _, sentence = told.partition(" ")
     return FailedElsewhere(f"Process {rank} of this training failed: {sentence}")
 
 

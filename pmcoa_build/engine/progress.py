@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from datetime import timedelta
 from typing import Any, Literal, Protocol
 
 from pmcoa_build.engine.stage import Row
@@ -12,6 +13,8 @@ from pmcoa_build.engine.stage import Row
 Style = Literal["auto", "plain", "json", "off"]
 INTERVAL = 10.0
 """Seconds between two lines where there is no terminal."""
+_STEPS = "{desc}: {percentage:3.0f}%|{bar:20}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]"
+"""The bar of a task, which says itself how long it will take."""
 
 
 class Progress(Protocol):
@@ -24,7 +27,10 @@ class Progress(Protocol):
         """A block is committed."""
 
     def show(self, row: Row) -> None:
-        """A step of a task, such as {"step": 3, "steps": 200, "loss": 2.1}: where it is, and what to show."""
+        """A step of a task, such as {"step": 3, "steps": 200, "loss": 2.1}: where it is, and what to show.
+
+        Names tell units: `pairs_per_s`, `memory_gb` (10^9 bytes), `eta_s` (seconds to the end).
+        """
 
     def close(self) -> None:
         """The stage is over."""
@@ -59,6 +65,7 @@ class _Bar:
 
         self._bar: Any = tqdm(total=blocks, desc=stage, unit="block", leave=False, dynamic_ncols=True, miniters=0)
         self._unit, self._done = unit, 0
+        self._row: Row = {}
 
     def units(self, count: int) -> None:
         self._done += count
@@ -69,8 +76,9 @@ class _Bar:
         self._bar.update(1)
 
     def show(self, row: Row) -> None:
-        self._bar.unit, self._bar.total, self._bar.n = "step", row.get("steps"), row.get("step", 0)
-        self._bar.set_postfix_str(_shown(row), refresh=True)
+        self._row |= row  # what only some steps tell stays in sight
+        self._bar.bar_format, self._bar.total, self._bar.n = _STEPS, row.get("steps"), row.get("step", 0)
+        self._bar.set_postfix_str(_shown(self._row), refresh=True)
 
     def close(self) -> None:
         self._bar.close()
@@ -81,6 +89,7 @@ class _Lines:
         self._stage, self._unit, self._total, self._json = stage, unit, blocks, as_json
         self._blocks = self._done = 0
         self._last = time.monotonic()
+        self._names: set[str] = set()
 
     def units(self, count: int) -> None:
         self._done += count
@@ -93,8 +102,9 @@ class _Lines:
             self._show()
 
     def show(self, row: Row) -> None:
-        if time.monotonic() - self._last >= INTERVAL:
-            self._last = time.monotonic()
+        new, end = set(row) != self._names, row.get("step") == row.get("steps")
+        if new or end or time.monotonic() - self._last >= INTERVAL:
+            self._last, self._names = time.monotonic(), set(row)
             place = f"{self._stage}: step {row.get('step', 0)}/{row.get('steps', '?')}, {_shown(row)}"
             sys.stderr.write((json.dumps({"stage": self._stage, **row}) if self._json else place) + "\n")
             sys.stderr.flush()
@@ -115,6 +125,16 @@ class _Lines:
 
 
 def _shown(row: Row) -> str:
-    """The numbers of a step but for its place: "loss 2.104, lr 0.0005"."""
-    rest = {name: value for name, value in row.items() if name not in ("step", "steps")}
-    return ", ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in rest.items())
+    """The numbers of a step but for its place: "loss 2.104, lr 0.0005, 0:01:09 left"."""
+    return ", ".join(_told(name, value) for name, value in row.items() if name not in ("step", "steps"))
+
+
+def _told(name: str, value: Any) -> str:
+    number = f"{value:.4g}" if isinstance(value, float) else str(value)
+    if name == "eta_s":
+        return f"{timedelta(seconds=value)} left"
+    if name.endswith("_per_s"):
+        return f"{number} {name.removesuffix('_per_s')}/s"
+    if name.endswith("_gb"):
+        return f"{name.removesuffix('_gb')} {number} GB"
+    return f"{name} {number}"

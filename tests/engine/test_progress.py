@@ -79,9 +79,27 @@ def test_steps_of_a_task(
     assert capsys.readouterr().err == says
 
 
+def test_steps_are_told_by_interval_but_news_and_the_end_at_once(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.monotonic", lambda: 0.0)
+    shown = open_progress("plain", "train", "step", 1)
+    for step in range(1, 7):
+        shown.show({"step": step, "steps": 6, "loss": 2.0, "pairs_per_s": 54.71, "memory_gb": 0.55, "eta_s": 69})
+        if step == 3:
+            shown.show({"step": step, "steps": 6, "validation_recall": 0.25})
+    rest = "loss 2, 54.71 pairs/s, memory 0.55 GB, 0:01:09 left"
+    assert capsys.readouterr().err.splitlines() == [
+        f"train: step 1/6, {rest}", "train: step 3/6, validation_recall 0.25", f"train: step 4/6, {rest}",
+        f"train: step 6/6, {rest}",
+    ]
+
+
 def test_steps_of_a_task_on_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     _on_terminal(monkeypatch)
     shown = open_progress("auto", "train", "step", 1)
-    shown.show({"step": 7, "steps": 200, "loss": 2.104})
+    shown.show({"step": 6, "steps": 200, "validation_recall": 0.25})
+    shown.show({"step": 7, "steps": 200, "loss": 2.104, "eta_s": 69})
     shown.close()
-    assert "7/200" in (said := capsys.readouterr().err) and "loss 2.104" in said
+    last = capsys.readouterr().err.split("\r")[-3]
+    assert all(part in last for part in ("7/200", "validation_recall 0.25", "loss 2.104", "0:01:09 left"))
