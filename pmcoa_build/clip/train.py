@@ -167,11 +167,12 @@ class _Run:
         if self.journal is None:
             return
         pairs = self.layout.batch * self.layout.accumulate * self.place.world
-        line = {"step": self.step, "epoch": (self.step - 1) // self.per_epoch, **told,
-                "pairs_per_s": round(pairs / seconds, 2), "memory_gb": round(memory_gb(self.place.device), 3)}
-        self.journal.write(line)
         pace = (time.perf_counter() - self.started) / (self.step - self.resumed_from)
-        progress({**line, "steps": self.steps, "eta_s": round(pace * (self.steps - self.step))})
+        place = {"step": self.step, "epoch": (self.step - 1) // self.per_epoch}
+        now = {"pairs_per_s": round(pairs / seconds, 2), "memory_gb": round(memory_gb(self.place.device), 3)}
+        self.journal.write({**place, **told, **now})
+        eta = round(pace * (self.steps - self.step))
+        progress({"step": self.step, "steps": self.steps, "eta_s": eta, "loss": told["loss"], **now, **told, **place})
 
     def _after_step(self, progress: Progress, stopping: bool) -> None:
         """What is due: a validation, a checkpoint, the end."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import math
+import os
 import shutil
 import signal
 import subprocess
@@ -16,12 +18,10 @@ from typing import Any
 import pytest
 import torch
 
-from pmcoa_build.clip import optim, step
+from pmcoa_build.clip import step
 from pmcoa_build.clip.checkpoint import load_exported
-from pmcoa_build.clip.data import Batch, Layout, batches
 from pmcoa_build.clip.journal import METRICS
 from pmcoa_build.clip.model import PMCCLIP
-from pmcoa_build.clip.shards import Sampling, row_groups
 from pmcoa_build.clip.tokenizer import VOCABULARY
 from pmcoa_build.clip.train import TrainResult, model_config, train
 from pmcoa_build.errors import Interrupted, RunFailed, UsageError
@@ -60,31 +60,49 @@ def test_a_seed_repeats_and_another_does_not(toy: Path, small_keys: TrainKeys, t
     assert run(toy, tmp_path / "c", dataclasses.replace(small_keys, seed=1)).weights_sha256 != first
 
 
-@pytest.mark.parametrize("at", [1, 4, 5, 9])
-def test_sigterm_checkpoints_first_and_the_rest_is_equal(
-    toy: Path, small_keys: TrainKeys, tmp_path: Path, at: int, uninterrupted: tuple[str, list[dict[str, float]]]
-) -> None:
-    with pytest.raises(Interrupted) as caught:
-        run(toy, tmp_path, small_keys, stop_at=at)
-    assert caught.value.exit_code == 143
-    result = run(toy, tmp_path, small_keys)
-    assert result.resumed_from in (at, at - 1)  # a validation is told as well
-    assert (result.weights_sha256, losses(tmp_path)) == uninterrupted
+VARIANTS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "workers": {"workers": 2},
+    "accumulated": {"batch_size": 10, "accumulate": 2},
+    "averaged": {"ema": 0.9, "batch_norm": "frozen"},
+}
 
 
 @pytest.fixture(scope="module")
 def uninterrupted(
     toy: Path, small_keys: TrainKeys, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[str, list[dict[str, float]]]:
-    out = tmp_path_factory.mktemp("whole")
-    return run(toy, out, small_keys).weights_sha256, losses(out)
+) -> Callable[[str], tuple[str, list[dict[str, float]]]]:
+    """The weights' checksum and the losses of a whole run of a variant. Dropout is on."""
+
+    @functools.cache
+    def whole(variant: str) -> tuple[str, list[dict[str, float]]]:
+        out = tmp_path_factory.mktemp("whole")
+        return run(toy, out, dataclasses.replace(small_keys, **VARIANTS[variant])).weights_sha256, losses(out)
+
+    return whole
+
+
+@pytest.mark.parametrize(("variant", "at"), [
+    ("plain", 1), ("plain", 5), ("plain", 9), ("workers", 4), ("accumulated", 4), ("averaged", 7),
+])
+def test_sigterm_checkpoints_first_and_the_rest_is_equal(
+    toy: Path, small_keys: TrainKeys, tmp_path: Path, variant: str, at: int,
+    uninterrupted: Callable[[str], tuple[str, list[dict[str, float]]]],
+) -> None:
+    keys = dataclasses.replace(small_keys, **VARIANTS[variant])
+    with pytest.raises(Interrupted) as caught:
+        run(toy, tmp_path, keys, stop_at=at)
+    assert caught.value.exit_code == 143
+    assert (tmp_path / "curves.png").exists()
+    result = run(toy, tmp_path, keys)
+    assert result.resumed_from in (at, at - 1)  # a validation is told as well
+    assert (result.weights_sha256, losses(tmp_path)) == uninterrupted(variant)
 
 
 KILLS = '''
-import dataclasses, os, signal, sys
+import json, os, signal, sys
 from pathlib import Path
-from pmcoa_build.clip import checkpoint, train as module
-from pmcoa_build.clip.model import PMCCLIP
+from pmcoa_build.clip import checkpoint, learner, train as module
 from pmcoa_build.clip.text import without_torchvision
 from pmcoa_build.spec import TrainKeys
 import torch
@@ -92,82 +110,115 @@ import matplotlib.figure
 with without_torchvision():  # once, not in each child
     from transformers import BertModel
 
-dataset, out, config = map(Path, sys.argv[1:4])
-keys = TrainKeys(model=str(config), text_model="bundled", image_size=32, epochs=2, batch_size=20, lr=1e-3, warmup=2,
-                 workers=0, checkpoint_steps=3)
-die = lambda: os.kill(os.getpid(), signal.SIGKILL)
+dataset, out = map(Path, sys.argv[1:3])
+die = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 
-def before(function, call):
-    """Die just before that call of the function."""
-    seen = []
+def dying(function, when, number, about=lambda *a: True):
+    """The function, but that the process dies `before`, `in` or `after` its call of that number."""
+    calls = iter(range(1, 10**6))
     def patched(*a, **k):
-        seen.append(1)
-        if len(seen) == call:
+        if not about(*a) or next(calls) != number:
+            return function(*a, **k)
+        if when == "before":
             die()
-        return function(*a, **k)
+        function(*a, **k)
+        if when == "in":
+            os.truncate(a[1], a[1].stat().st_size // 2)
+        die()
     return patched
 
-def after(function, call):
-    seen = []
-    def patched(*a, **k):
-        result = function(*a, **k)
-        seen.append(1)
-        if len(seen) == call:
-            die()
-        return result
-    return patched
+def onto(name):
+    return lambda path, target: target.name.startswith(name)
 
-def half(function):
-    """Die when half of the second checkpoint is in its temporary file."""
-    seen = []
-    def patched(content, path):
-        function(content, path)
-        seen.append(1)
-        if len(seen) == 2:
-            os.truncate(path, path.stat().st_size // 2)
-            die()
-    return patched
-
-def scenario(name):
-    if name == "between":
-        return lambda told: die() if told["step"] == 5 else None
-    if name == "half":
-        torch.save = half(torch.save)
-    if name == "replace":
-        Path.replace = before(Path.replace, 3)
-    if name == "replaced":
-        Path.replace = after(Path.replace, 3)
-    if name == "export":
-        Path.replace = before(Path.replace, 7)
-    return lambda told: None
+def scenario(name, number):
+    if name == "step":
+        learner.Learner.gradients = dying(learner.Learner.gradients, "before", number)
+    elif name == "write":
+        torch.save = dying(torch.save, "in", number)
+    elif name in ("before link", "after link"):
+        Path.hardlink_to = dying(Path.hardlink_to, name.split()[0], number)
+    else:
+        when, name = name.split()
+        Path.replace = dying(Path.replace, when, number, onto(name))
 
 torch.set_num_threads(1)
-for name in sys.argv[4:]:
+for folder, name, number, keys in json.loads(sys.argv[3]):
     pid = os.fork()
     if not pid:
-        module.train(dataset, out / name, keys, progress=scenario(name), stop=lambda: False)
+        scenario(name, number)
+        module.train(dataset, out / folder, TrainKeys(**keys), progress=lambda row: None, stop=lambda: False)
         os._exit(0)
-    print(name, os.waitpid(pid, 0)[1], flush=True)
+    print(os.waitpid(pid, 0)[1], flush=True)
 '''
+
+KILLED: tuple[tuple[str, str, int, int], ...] = (
+    ("plain", "step", 5, 3), ("plain", "write", 1, 0), ("plain", "write", 3, 3), ("plain", "before step-", 2, 3),
+    ("plain", "after step-", 2, 3), ("plain", "before link", 2, 3), ("plain", "after link", 2, 3),
+    ("plain", "before last.pt", 2, 3), ("plain", "after last.pt", 2, 6), ("plain", "before best.pt", 1, 3),
+    ("plain", "before model.safetensors", 1, 10), ("plain", "before config.json", 1, 10),
+    ("workers", "step", 8, 6), ("accumulated", "step", 9, 6), ("averaged", "write", 4, 6),
+)
+"""Variant, where the process dies, at which call, and the step that it must go on from."""
 
 
 def test_a_run_killed_anywhere_goes_on_with_the_losses_of_an_uninterrupted_one(
-    toy: Path, small_keys: TrainKeys, small_config: Path, tmp_path: Path,
-    uninterrupted: tuple[str, list[dict[str, float]]],
+    toy: Path, small_keys: TrainKeys, tmp_path: Path,
+    uninterrupted: Callable[[str], tuple[str, list[dict[str, float]]]],
 ) -> None:
-    names = ["between", "half", "replace", "replaced", "export"]
-    killed = subprocess.run([sys.executable, "-c", KILLS, str(toy), str(tmp_path), str(small_config), *names],
-                            capture_output=True, text=True, timeout=120, check=True)
-    expected = [word for name in names for word in (name, str(signal.SIGKILL.value))]
-    assert killed.stdout.split() == expected, killed.stderr
-    resumed = {}
-    for name in names:
-        result = run(toy, tmp_path / name, small_keys)
-        resumed[name] = result.resumed_from
-        assert (result.weights_sha256, losses(tmp_path / name)) == uninterrupted, name
-        assert not list((tmp_path / name).rglob("*.tmp~"))
-    assert resumed["between"] == 3
-    assert set(resumed.values()) - {0}
+    keys = [dataclasses.replace(small_keys, **VARIANTS[variant]) for variant, *_ in KILLED]
+    jobs = [[str(number), where, call, dataclasses.asdict(keys[number])]
+            for number, (_, where, call, _) in enumerate(KILLED)]
+    killed = subprocess.run([sys.executable, "-c", KILLS, str(toy), str(tmp_path), json.dumps(jobs)],
+                            capture_output=True, text=True, timeout=240, check=True)
+    assert killed.stdout.split() == [str(signal.SIGKILL.value)] * len(KILLED), killed.stderr
+    for number, (variant, where, call, step_before) in enumerate(KILLED):
+        out = tmp_path / str(number)
+        result = run(toy, out, keys[number])
+        assert result.resumed_from == step_before, (where, call)
+        assert (result.weights_sha256, losses(out)) == uninterrupted(variant), (where, call)
+        assert not list(out.rglob("*.tmp~"))
+
+
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(
+    toy: Path, small_keys: TrainKeys, tmp_path: Path, caplog: pytest.LogCaptureFixture,
+    uninterrupted: Callable[[str], tuple[str, list[dict[str, float]]]],
+) -> None:
+    with pytest.raises(Interrupted):
+        run(toy, tmp_path, small_keys, stop_at=8)
+    os.truncate(tmp_path / "last.pt", 1000)  # and with it the newest step file, which is the same
+    result = run(toy, tmp_path, small_keys)
+    assert "last.pt is damaged" in caplog.text
+    assert "goes on from step-00000006.pt" in caplog.text
+    assert result.resumed_from == 6
+    assert (result.weights_sha256, losses(tmp_path)) == uninterrupted("plain")
+
+
+def test_no_whole_checkpoint_left_is_a_sentence(toy: Path, small_keys: TrainKeys, tmp_path: Path) -> None:
+    with pytest.raises(Interrupted):
+        run(toy, tmp_path, small_keys, stop_at=2)
+    os.truncate(tmp_path / "last.pt", 1000)
+    with pytest.raises(RunFailed, match=r"last\.pt is damaged.*remove"):
+        run(toy, tmp_path, small_keys)
+
+
+def test_a_run_can_be_resumed_with_other_keys_that_change_only_its_pace(
+    toy: Path, small_keys: TrainKeys, tmp_path: Path,
+    uninterrupted: Callable[[str], tuple[str, list[dict[str, float]]]],
+) -> None:
+    with pytest.raises(Interrupted):
+        run(toy, tmp_path, small_keys, stop_at=4)
+    result = run(toy, tmp_path, dataclasses.replace(small_keys, workers=1, checkpoint_steps=7))
+    assert result.resumed_from == 4
+    assert (result.weights_sha256, losses(tmp_path)) == uninterrupted("plain")
+
+
+def test_the_moving_average_is_what_is_exported(toy: Path, small_keys: TrainKeys, tmp_path: Path) -> None:
+    keys = dataclasses.replace(small_keys, ema=0.9)
+    exported = load_exported(run(toy, tmp_path, keys).model)[0].state_dict()
+    saved = torch.load(tmp_path / "last.pt", weights_only=True)["learner"]
+    name = "text_projection"
+    assert torch.equal(exported[name], saved["average"][f"module.{name}"])
+    assert not torch.equal(exported[name], saved["model"][name])
 
 
 def test_nan_stops_with_a_sentence_and_keeps_the_checkpoint(
@@ -267,37 +318,4 @@ def test_a_bert_folder_gives_the_text_tower_its_shape_and_weights(
     ours = trained.text_encoder.state_dict()
     assert all(torch.equal(ours[name], value) for name, value in source.state_dict().items())
 
-
-def test_the_schedule_and_decay_groups_are_the_released_ones() -> None:
-    rates = [optim.learning_rate(at, 100, 2.0, 10) for at in range(100)]
-    assert rates[:3] == pytest.approx([0.2, 0.4, 0.6])
-    assert max(rates) == rates[9] == rates[10] == 2.0
-    assert rates[55] == pytest.approx(1.0)
-    assert rates[99] < 0.001
-    assert not any(optim.decays(name, 2) for name in ("visual.bn1.weight", "ln_final.weight", "a.bias", "logit_scale"))
-    assert not optim.decays("text_encoder.embeddings.LayerNorm.weight", 1)
-    assert optim.decays("text_projection", 2)
-
-
-def quiet_model(keys: TrainKeys) -> PMCCLIP:
-    """Batch-norm statistics frozen, no dropout: what is left may not depend on how a batch is cut."""
-    torch.manual_seed(0)
-    return PMCCLIP(model_config(keys)).eval()
-
-
-def gradients(model: PMCCLIP, micros: list[Batch]) -> tuple[dict[str, float], torch.Tensor]:
-    told = step.backward(model, micros, torch.device("cpu"), torch.float32, lambda loss: loss)
-    flat = torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
-    return {name: float(value) for name, value in told.items()}, flat
-
-
-def test_accumulation_gives_the_losses_and_gradients_of_one_batch(toy: Path, small_keys: TrainKeys) -> None:
-    groups = row_groups(toy, "train")
-    sampling = Sampling("subcaption", "bundled", 16, 32, 0, True)
-    micros = list(batches(groups, sampling, Layout(0, 8, 4), range(1), 0, 0))[:4]
-    parts = zip(*((m.pixels, m.ids, m.labels) for m in micros), strict=True)
-    whole = Batch(*(torch.cat(part) for part in parts))
-    one, many = gradients(quiet_model(small_keys), [whole]), gradients(quiet_model(small_keys), micros)
-    assert many[0] == pytest.approx(one[0], rel=1e-5)
-    assert torch.allclose(many[1], one[1], atol=1e-6)
 
