@@ -18,7 +18,9 @@ from pmcoa_build.engine.runner import Stop
 from pmcoa_build.errors import Interrupted, PmcoaError, RunFailed, UsageError
 from pmcoa_build.spec import TrainKeys
 
-_JOB, _NOTHING = "training", "nothing"
+_JOB, _NOTHING, _HEARD = "training", "nothing", "heard"
+_PATIENCE = 10.0
+"""Seconds that process 0 waits at its end for others that have not heard yet."""
 _TOGETHER = {"train", "evaluate"}
 
 
@@ -43,7 +45,8 @@ def leading(names: Sequence[str]) -> Iterator[None]:
 
     Raises UsageError under torchrun where other stages are named.
     """
-    if rank_and_world()[1] == 1:
+    world = rank_and_world()[1]
+    if world == 1:
         yield
         return
     try:
@@ -53,6 +56,8 @@ def leading(names: Sequence[str]) -> Iterator[None]:
     finally:
         with contextlib.suppress(RuntimeError):  # the store may be gone
             store().compare_set(_JOB, "", _NOTHING)
+        for rank in range(1, world):  # the store may end with this process
+            awaited(store(), f"{_HEARD} {rank}", lambda seconds: seconds > _PATIENCE)
 
 
 def call(job: Job) -> None:
@@ -87,4 +92,5 @@ def _wait(stop: Stop) -> Job | None:
         raise stop.error()
     if told is None:
         raise RunFailed("Process 0 is gone.")
+    store().set(f"{_HEARD} {rank_and_world()[0]}", "")
     return None if told == _NOTHING else Job(**json.loads(told))

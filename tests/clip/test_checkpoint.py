@@ -43,6 +43,53 @@ def test_checkpoints_round_trip_and_damage_is_named(tmp_path: Path) -> None:
         checkpoint.load(path)
 
 
+def test_a_flipped_byte_is_damage_too(tmp_path: Path) -> None:
+    path = tmp_path / "last.pt"
+    checkpoint.save(path, {"step": 3, "model": {"w": torch.full((4096,), 1.5)}})
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(RunFailed, match=r"checksum|CRC"):
+        checkpoint.load(path)
+
+
+def content(step: int, run: str = "ours") -> dict[str, object]:
+    return {"step": step, "run_id": run, "model": {"w": torch.arange(4.0)}}
+
+
+def test_the_newest_step_files_are_kept_and_last_is_the_newest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for step in (5, 10, 15, 20):
+        checkpoint.save_step(tmp_path, content(step))
+    names = ["last.pt", "step-00000010.pt", "step-00000015.pt", "step-00000020.pt"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+    assert (tmp_path / "last.pt").samefile(tmp_path / "step-00000020.pt")
+
+    def refused(*_: object) -> None:
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(Path, "hardlink_to", refused)  # a file system without links
+    checkpoint.save_step(tmp_path, content(25))
+    assert (checkpoint.load(tmp_path / "last.pt") or {})["step"] == 25
+
+
+def test_the_newest_whole_checkpoint_of_the_run_is_found(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert checkpoint.newest(tmp_path, "ours") is None
+    for step in (5, 10):
+        checkpoint.save_step(tmp_path, content(step))
+    assert checkpoint.newest(tmp_path, "ours") == tmp_path / "last.pt"
+    assert checkpoint.newest(tmp_path, "another") is None
+    assert caplog.text == ""
+    (tmp_path / "last.pt").unlink()
+    (tmp_path / "step-00000010.pt").write_bytes(b"torn")
+    assert checkpoint.newest(tmp_path, "ours") == tmp_path / "step-00000005.pt"
+    assert "step-00000010.pt is damaged" in caplog.text
+    (tmp_path / "step-00000005.pt").write_bytes(b"")
+    with pytest.raises(RunFailed, match=r"step-00000010\.pt is damaged"):
+        checkpoint.newest(tmp_path, "ours")
+    checkpoint.begin_anew(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_exported_weights_come_back_equal_and_are_checked(tmp_path: Path, small_config: Path) -> None:
     model = PMCCLIP(load_config(small_config).with_text(vocab_size=50)).eval()
     digest = checkpoint.export(tmp_path / "model", model, {"model": model.config.as_dict()})
