@@ -51,6 +51,7 @@ def save_step(folder: Path, content: dict[str, Any]) -> None:
 
 
 def _same_file(path: Path, other: Path) -> None:
+    other.unlink(missing_ok=True)  # it may be another name of an older file, which a copy would write over
     try:
         other.hardlink_to(path)
     except OSError:  # a file system without links
@@ -62,8 +63,8 @@ def _steps(folder: Path) -> list[Path]:
     return sorted(folder.glob("step-*.pt"), reverse=True)
 
 
-def newest(folder: Path, run_id: str) -> Path | None:
-    """The newest whole checkpoint of that run; None where there is none.
+def newest(folder: Path, run_id: str) -> tuple[Path, dict[str, Any]] | None:
+    """The newest whole checkpoint of that run, and its content; None where there is none.
 
     A damaged one is passed over with a warning; where nothing else is left, RunFailed names it.
     """
@@ -72,15 +73,15 @@ def newest(folder: Path, run_id: str) -> Path | None:
         try:
             content = load(path)
         except RunFailed as error:
-            damaged.append(str(error))
+            damaged.append(str(error).removesuffix("."))
             continue
         if content is None or content.get("run_id") != run_id:
             continue
         if damaged:
-            logger.warning("%s Until then training goes on from %s.", damaged[0], path.name)
-        return path
+            logger.warning("%s; training goes on from %s.", damaged[0], path.name)
+        return path, content
     if damaged:
-        raise RunFailed(damaged[0])
+        raise RunFailed(f"{damaged[0]}; remove it to begin anew.")
     return None
 
 
@@ -97,8 +98,7 @@ def load(path: Path) -> dict[str, Any] | None:
             raise ValueError(f"{broken} has another checksum")
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a damaged file
-        sentence = f"The checkpoint {path} is damaged ({str(error).splitlines()[0]}); remove it to begin anew."
-        raise RunFailed(sentence) from None
+        raise RunFailed(f"The checkpoint {path} is damaged ({str(error).splitlines()[0]}).") from None
     return content
 
 

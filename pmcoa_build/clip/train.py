@@ -99,8 +99,12 @@ class _Run:
         out.mkdir(parents=True, exist_ok=True)
         self.config = model_config(keys)
         self.run_id = run_id(keys, self.config)
-        path, self.dataset = from_first(_begin(out, self.run_id, dataset.resolve()) if self.first else None, place)
-        saved = checkpoint.load(path) if path else None
+        path, self.dataset, saved = None, dataset.resolve(), None
+        if self.first:
+            path, self.dataset, saved = _begin(out, self.run_id, self.dataset)
+        path, self.dataset = from_first((path, self.dataset), place)
+        if path and not self.first:
+            saved = checkpoint.load(path)
         self.dataset_id = dataset_id(self.dataset)
         text = self.config.text_cfg
         self.sampling = Sampling(keys.text, keys.text_model, text.context_length, keys.image_size, keys.seed, True)
@@ -236,23 +240,24 @@ class _Run:
                            self.resumed_from)
 
 
-def _begin(out: Path, run: str, dataset: Path) -> tuple[Path | None, Path]:
-    """The checkpoint to go on from, if there is one of this run and of a dataset that is still there; the dataset."""
+def _begin(out: Path, run: str, dataset: Path) -> tuple[Path | None, Path, dict[str, Any] | None]:
+    """The checkpoint to go on from, if there is one of this run and of a dataset that is still there.
+
+    Returns (its file, the dataset to train on, its content).
+    """
     checkpoint.clear_temporary(out)
-    path = checkpoint.newest(out, run)
-    saved = checkpoint.load(path) if path else None
-    if path is None or saved is None:
-        checkpoint.begin_anew(out)
-        return None, dataset
-    if saved["dataset_id"] == dataset_id(dataset):
-        return path, dataset
-    if not saved["finished"]:
-        with contextlib.suppress(RunFailed):
-            if dataset_id(Path(saved["dataset"])) == saved["dataset_id"]:
-                return path, Path(saved["dataset"])
-        path.replace(out / checkpoint.ABANDONED)
-    checkpoint.begin_anew(out)  # finished on an older dataset, or its dataset is gone
-    return None, dataset
+    found = checkpoint.newest(out, run)
+    if found:
+        path, saved = found
+        if saved["dataset_id"] == dataset_id(dataset):
+            return path, dataset, saved
+        if not saved["finished"]:
+            with contextlib.suppress(RunFailed):
+                if dataset_id(Path(saved["dataset"])) == saved["dataset_id"]:
+                    return path, Path(saved["dataset"]), saved
+            path.replace(out / checkpoint.ABANDONED)
+    checkpoint.begin_anew(out)  # nothing there, finished on an older dataset, or its dataset is gone
+    return None, dataset, None
 
 
 def _learner(config: ClipConfig, keys: TrainKeys, place: Place, *, fresh: bool) -> Any:

@@ -39,7 +39,7 @@ def test_checkpoints_round_trip_and_damage_is_named(tmp_path: Path) -> None:
     assert loaded["step"] == 3
     assert torch.equal(loaded["model"]["w"], torch.arange(4.0))
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(RunFailed, match=r"damaged.*remove it"):
+    with pytest.raises(RunFailed, match=r"last\.pt is damaged"):
         checkpoint.load(path)
 
 
@@ -72,19 +72,24 @@ def test_the_newest_step_files_are_kept_and_last_is_the_newest(tmp_path: Path, m
     assert (checkpoint.load(tmp_path / "last.pt") or {})["step"] == 25
 
 
+def found(folder: Path) -> tuple[str, int] | None:
+    whole = checkpoint.newest(folder, "ours")
+    return whole and (whole[0].name, whole[1]["step"])
+
+
 def test_the_newest_whole_checkpoint_of_the_run_is_found(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    assert checkpoint.newest(tmp_path, "ours") is None
+    assert found(tmp_path) is None
     for step in (5, 10):
         checkpoint.save_step(tmp_path, content(step))
-    assert checkpoint.newest(tmp_path, "ours") == tmp_path / "last.pt"
+    assert found(tmp_path) == ("last.pt", 10)
     assert checkpoint.newest(tmp_path, "another") is None
     assert caplog.text == ""
     (tmp_path / "last.pt").unlink()
     (tmp_path / "step-00000010.pt").write_bytes(b"torn")
-    assert checkpoint.newest(tmp_path, "ours") == tmp_path / "step-00000005.pt"
+    assert found(tmp_path) == ("step-00000005.pt", 5)
     assert "step-00000010.pt is damaged" in caplog.text
     (tmp_path / "step-00000005.pt").write_bytes(b"")
-    with pytest.raises(RunFailed, match=r"step-00000010\.pt is damaged"):
+    with pytest.raises(RunFailed, match=r"step-00000010\.pt is damaged.*; remove it to begin anew"):
         checkpoint.newest(tmp_path, "ours")
     checkpoint.begin_anew(tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -174,7 +174,7 @@ def test_a_run_killed_anywhere_goes_on_with_the_losses_of_an_uninterrupted_one(
     jobs = [[str(number), where, call, dataclasses.asdict(keys[number])]
             for number, (_, where, call, _) in enumerate(KILLED)]
     killed = subprocess.run([sys.executable, "-c", KILLS, str(toy), str(tmp_path), json.dumps(jobs)],
-                            capture_output=True, text=True, timeout=240, check=True)
+                            capture_output=True, text=True, timeout=900, check=True)
     assert killed.stdout.split() == [str(signal.SIGKILL.value)] * len(KILLED), killed.stderr
     monkeypatch.setattr(report, "draw_curves", lambda lines, path: None)
     for number, (variant, where, call, step_before) in enumerate(KILLED):

@@ -22,7 +22,7 @@ def train_together(dataset: Path, out: Path, runs: Sequence[dict[str, Any]]) -> 
     job = out / "job.json"
     job.write_text(json.dumps({"dataset": str(dataset), "out": str(out), "runs": list(runs)}))
     command = [sys.executable, "-m", "tests.clip.together", str(job), str(free_port())]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1]), done.stderr
 

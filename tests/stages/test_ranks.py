@@ -67,7 +67,7 @@ for number, way in enumerate(("train", "nothing", "stages")):
 def test_the_others_wait_for_the_training_of_process_0_or_go(tmp_path: Path) -> None:
     write_dataset(tmp_path / "dataset-toy-0", train=48, validation=8, test=8)
     done = subprocess.run([sys.executable, "-c", PROCESSES, str(tmp_path), str(free_port())],
-                          capture_output=True, text=True, timeout=120, check=False)
+                          capture_output=True, text=True, timeout=600, check=False)
     assert done.stdout.splitlines() == [
         "train 0 0", "nothing 0 0",
         "torchrun is for `train` and `evaluate`: run the other stages without it first.", "stages 2 0",
