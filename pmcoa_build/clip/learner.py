@@ -30,8 +30,7 @@ class Learner:
         self.model = _model(config, keys, place, text_weights)
         self.average = optim.moving_average(self.model, keys.ema) if keys.ema and not place.rank else None
         if keys.compile:
-            for part in (self.model.visual, self.model.text_encoder, self.model.fusion_module):
-                part.compile()  # each by itself: its gradients are averaged while those of the next are computed
+            self.model.compile()
         self.callable = parallel.distributed(self.model, place)
         self.optimiser = optim.adamw(self.model, keys.lr, keys.weight_decay)
         self.scaler = torch.amp.GradScaler(place.device.type, enabled=self.precision == torch.float16)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -17,8 +16,12 @@ from pmcoa_build.spec import TrainKeys
 
 _PATIENCE = timedelta(minutes=10)
 """How long a process waits for the others in one exchange: rank 0 validates and writes checkpoints meanwhile."""
+_NO_MEMORY = ("not enough memory", "allocate memory", "out of memory", "ALLOC_FAILED")
+"""In what torch's allocator on the CPU, CUDA and its libraries say."""
 _FAILED = "failed"
-_groups = itertools.count()
+_groups: list[Any] = []
+"""All that were opened, until the process ends: a DDP wrapper that outlives its group would tear it down while it holds
+the interpreter, and wait for ever for a thread of the group that waits for the interpreter (gloo in torch 2.13)."""
 
 
 class Place(NamedTuple):
@@ -73,9 +76,10 @@ def processes() -> Iterator[Place]:
     if world == 1:
         yield Place(0, 1, device)
         return
-    shared = torch.distributed.distributed_c10d.PrefixStore(f"group{next(_groups)}", store())
+    shared = torch.distributed.distributed_c10d.PrefixStore(f"group{len(_groups)}", store())
     torch.distributed.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo", store=shared, rank=rank,
                                          world_size=world, timeout=_PATIENCE)
+    _groups.append(torch.distributed.group.WORLD)
     try:
         with _failing_together(shared, rank):
             yield Place(rank, world, device)
@@ -213,7 +217,7 @@ def one_sentence(keys: TrainKeys) -> Iterator[None]:
         raise RunFailed(_memory(keys)) from None
     except RuntimeError as error:
         told = str(error)
-        if "not enough memory" in told or "allocate memory" in told:  # torch's own allocator on the CPU
+        if any(sign in told for sign in _NO_MEMORY):
             raise RunFailed(_memory(keys)) from None
         if "DataLoader worker" in told:
             raise RunFailed(f"A process that decodes images was killed, as happens when memory runs out; "

@@ -7,7 +7,6 @@ the loss and its gradient at the features, then each micro-batch again to carry 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -52,10 +51,9 @@ class _Forward:
         return torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32)
 
     def __call__(self, model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        parts = (batch.pixels, batch.ids, batch.labels)
-        pixels, ids, labels = (part.to(self.device, non_blocking=True) for part in parts)
+        pixels, ids = (part.to(self.device, non_blocking=True) for part in (batch.pixels, batch.ids))
         with self._autocast():
-            return (*model(normalise(pixels), ids), labels)
+            return (*model(normalise(pixels), ids), batch.labels)
 
     def nll(self, fused: Tensor, labels: Tensor) -> Tensor:
         with self._autocast():
@@ -89,12 +87,6 @@ def _accumulated(forward: _Forward, micros: Sequence[Batch], per_label: Tensor, 
             torch.autograd.backward(carried + scale(loss.WEIGHTS["mlm"] * share))
         mlm += share.detach()
     return {"contrastive": itc.detach(), "mlm": mlm}
-
-
-def pinned(batch: Batch) -> Batch:
-    """The same in page-locked memory, from which a GPU fetches it while it computes."""
-    parts = (getattr(batch, field.name) for field in dataclasses.fields(batch))
-    return Batch(*(part.pin_memory() for part in parts))
 
 
 def _random_state(device: torch.device) -> tuple[Tensor, Tensor | None]:

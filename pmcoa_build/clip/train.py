@@ -146,10 +146,7 @@ class _Run:
 
     def _next(self, stream: Iterator[Batch]) -> list[Batch]:
         """The micro-batches of one step; none after the last."""
-        from pmcoa_build.clip.step import pinned
-
-        found = list(itertools.islice(stream, self.keys.accumulate))
-        return [pinned(batch) for batch in found] if self.place.device.type == "cuda" else found
+        return list(itertools.islice(stream, self.keys.accumulate))
 
     def _one_step(self, micros: list[Batch], stream: Iterator[Batch]) -> tuple[dict[str, float], list[Batch]]:
         """What to tell of the step, and the next one's micro-batches, which are fetched while a GPU computes."""

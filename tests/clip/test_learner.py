@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
 
 from pmcoa_build.clip.data import Batch
 from pmcoa_build.clip.learner import Learner
+from pmcoa_build.clip.model import PMCCLIP
 from pmcoa_build.clip.runtime import Place
 from pmcoa_build.clip.train import model_config
 from pmcoa_build.spec import TrainKeys
@@ -33,20 +33,18 @@ def teach(learner: Learner, steps: int) -> list[float]:
     return told
 
 
-def test_compiling_towers_and_fusion_keeps_names_and_losses(
-    small_keys: TrainKeys, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    compiled, real = [], nn.Module.compile
+def test_compiling_keeps_names_and_losses(small_keys: TrainKeys, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled, real = [], PMCCLIP.compile
 
-    def compile(self: nn.Module) -> None:
-        compiled.append(type(self).__name__)
+    def compile(self: PMCCLIP) -> None:
+        compiled.append(self)
         real(self, backend="eager")
 
-    monkeypatch.setattr(nn.Module, "compile", compile)
+    monkeypatch.setattr(PMCCLIP, "compile", compile)
     plain = make(small_keys)
     expected = teach(plain, 2)
     fast = make(small_keys, compile=True)
-    assert compiled == ["ResNet", "BertModel", "Fusion"]
+    assert compiled == [fast.model]
     assert teach(fast, 2) == expected
     assert list(fast.model.state_dict()) == list(plain.model.state_dict())
     with fast.scoring() as model:

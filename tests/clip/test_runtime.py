@@ -27,6 +27,7 @@ def test_memory_that_is_really_not_there_is_a_sentence() -> None:
 @pytest.mark.parametrize(("error", "word"), [
     (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."), "batch_size = 20"),
     (RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: not enough memory: you tried"), "batch_size"),
+    (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), "batch_size = 20"),
     (RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed."), r"workers \(now 3\)"),
     (RuntimeError("DataLoader worker (pid(s) 7) exited unexpectedly"), r"workers \(now 3\)"),
 ])
