@@ -42,16 +42,18 @@ def weights(out: Path) -> dict[str, torch.Tensor]:
     return {name: value for name, value in found.items() if "num_batches" not in name}
 
 
-@pytest.mark.parametrize(("batch_norm", "shapes"), [
-    ("frozen", {"two": (2, 1), "two in two": (2, 2), "one in four": (1, 4)}),
-    ("sync", {"two": (2, 1)}),
+@pytest.mark.parametrize(("batch_norm", "tolerance", "shapes"), [
+    ("frozen", 2e-5, {"two": (2, 1), "two in two": (2, 2), "one in four": (1, 4)}),
+    ("sync", 2e-4, {"two": (2, 1)}),  # statistics of 20 numbers: they make more of rounding
 ])
 def test_a_global_batch_gives_the_same_losses_and_weights_however_it_is_shared_out(
-    toy: Path, quiet_keys: dict[str, Any], tmp_path: Path, batch_norm: str, shapes: dict[str, tuple[int, int]]
+    toy: Path, quiet_keys: dict[str, Any], tmp_path: Path, batch_norm: str, tolerance: float,
+    shapes: dict[str, tuple[int, int]],
 ) -> None:
     runs = [
         {"name": name, "world": world, "shared": True,
-         "keys": {**quiet_keys, "batch_norm": batch_norm, "batch_size": 20 // world // cuts, "accumulate": cuts}}
+         "keys": {**quiet_keys, "lr": 2e-4, "batch_norm": batch_norm, "batch_size": 20 // world // cuts,
+                  "accumulate": cuts}}
         for name, (world, cuts) in {"one": (1, 1), **shapes}.items()
     ]
     codes, told = train_together(toy, tmp_path, runs)
@@ -59,10 +61,10 @@ def test_a_global_batch_gives_the_same_losses_and_weights_however_it_is_shared_o
     one, expected = curve(tmp_path / "one"), weights(tmp_path / "one")
     assert one.shape == (10, 4)
     for name in shapes:
-        assert torch.allclose(curve(tmp_path / name), one, rtol=5e-5, atol=1e-6), name
-        # Adam steps by the sign of gradients that are nothing but rounding: 10 steps of up to 1e-3
+        assert torch.allclose(curve(tmp_path / name), one, rtol=tolerance), name
+        # Adam steps by the sign of gradients that are nothing but rounding: 10 steps of up to 2e-4
         found = weights(tmp_path / name)
-        assert all(torch.allclose(found[key], value, atol=1e-3) for key, value in expected.items()), name
+        assert all(torch.allclose(found[key], value, atol=1e-3, rtol=0) for key, value in expected.items()), name
         difference = torch.cat([(found[key] - value).abs().flatten() for key, value in expected.items()])
         assert difference.mean() < 2e-6, name
 
