@@ -97,7 +97,11 @@ def load(path: Path) -> dict[str, Any] | None:
         if broken:
             raise ValueError(f"{broken} has another checksum")
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, MemoryError):
+        raise  # not the file's fault
     except Exception as error:  # torch raises many kinds for a damaged file
+        if "allocate memory" in str(error):
+            raise
         raise RunFailed(f"The checkpoint {path} is damaged ({str(error).splitlines()[0]}).") from None
     return content
 

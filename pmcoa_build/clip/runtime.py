@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -13,6 +14,8 @@ from typing import Any, NamedTuple
 
 from pmcoa_build.errors import Interrupted, PmcoaError, RunFailed, UsageError
 from pmcoa_build.spec import TrainKeys
+
+logger = logging.getLogger(__name__)
 
 _PATIENCE = timedelta(minutes=10)
 """How long a process waits for the others in one exchange: rank 0 validates and writes checkpoints meanwhile."""
@@ -74,6 +77,9 @@ def processes() -> Iterator[Place]:
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
         torch.backends.cudnn.benchmark = True
     if world == 1:
+        if cuda and torch.cuda.device_count() > 1:
+            logger.warning("One of %d GPUs is used; start with `torchrun --nproc-per-node %d -m stages train SPEC` to "
+                           "use all.", torch.cuda.device_count(), torch.cuda.device_count())
         yield Place(0, 1, device)
         return
     shared = torch.distributed.distributed_c10d.PrefixStore(f"group{len(_groups)}", store())

@@ -53,6 +53,21 @@ def test_a_flipped_byte_is_damage_too(tmp_path: Path) -> None:
         checkpoint.load(path)
 
 
+@pytest.mark.parametrize("error", [
+    MemoryError(), PermissionError(13, "Permission denied"), RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+])
+def test_what_is_not_the_file_s_fault_is_not_called_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def failing(*_: object, **__: object) -> None:
+        raise error
+
+    checkpoint.save_step(tmp_path, content(1))
+    monkeypatch.setattr(torch, "load", failing)
+    with pytest.raises(type(error)):
+        checkpoint.newest(tmp_path, "ours")
+
+
 def content(step: int, run: str = "ours") -> dict[str, object]:
     return {"step": step, "run_id": run, "model": {"w": torch.arange(4.0)}}
 

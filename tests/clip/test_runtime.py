@@ -52,6 +52,17 @@ def test_precision_is_what_the_device_can(monkeypatch: pytest.MonkeyPatch) -> No
         precision(wanted["fp16"], CPU)
 
 
+def test_gpus_that_lie_idle_are_named(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("RANK", "WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "set_device", lambda device: None)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 8)
+    with processes() as place:
+        assert place.device == torch.device("cuda", 0)
+    assert "One of 8 GPUs is used; start with `torchrun --nproc-per-node 8 -m stages train SPEC`" in caplog.text
+
+
 def test_without_torchrun_it_is_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("RANK", "WORLD_SIZE"):
         monkeypatch.delenv(name, raising=False)
