@@ -77,8 +77,8 @@ def follow() -> int:
                 keys = TrainKeys(**{**job.keys, "kinds": tuple(job.keys["kinds"])})
                 train(Path(job.dataset), Path(job.folder), keys, progress=lambda row: None, stop=stop)
             return 0
-        except Interrupted:
-            return stop.error().exit_code
+        except Interrupted as error:
+            return stop.error().exit_code if stop() else error.exit_code
         except FailedElsewhere as error:
             return error.exit_code
         except PmcoaError as error:
