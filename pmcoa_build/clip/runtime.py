@@ -213,8 +213,11 @@ def precision(keys: TrainKeys, device: Any) -> Any:
 
 
 @contextmanager
-def one_sentence(keys: TrainKeys) -> Iterator[None]:
-    """Turn what torch raises when memory or a decoding process is gone into a RunFailed of one sentence."""
+def one_sentence(keys: TrainKeys, stop: Callable[[], bool]) -> Iterator[None]:
+    """Turn what torch raises when memory or a decoding process is gone into a RunFailed of one sentence.
+
+    Where `stop()` is true, as when a signal went to all processes at once, a lost decoding process is an Interrupted.
+    """
     import torch
 
     try:
@@ -225,6 +228,9 @@ def one_sentence(keys: TrainKeys) -> Iterator[None]:
         told = str(error)
         if any(sign in told for sign in _NO_MEMORY):
             raise RunFailed(_memory(keys)) from None
+        if "DataLoader worker" in told and stop():
+            raise Interrupted("Training stopped with its decoding processes; run it again to go on from the last "
+                              "checkpoint.", 143) from None
         if "DataLoader worker" in told:
             raise RunFailed(f"A process that decodes images was killed, as happens when memory runs out; "
                             f"lower [train] workers (now {keys.workers}); the last checkpoint is kept.") from None

@@ -64,7 +64,7 @@ def train(dataset: Path, out: Path, keys: TrainKeys, *, progress: Progress, stop
     for unusable data, a loss that is not finite, too little memory, or another process's failure (the last checkpoint
     is kept); Interrupted after a checkpoint when `stop()` is true on any process.
     """
-    with processes() as place, one_sentence(keys):
+    with processes() as place, one_sentence(keys, stop):
         run = _Run(dataset, out, keys, place)
         try:
             run.loop(progress, stop)

@@ -10,17 +10,21 @@ import torch
 
 from pmcoa_build.clip import runtime
 from pmcoa_build.clip.runtime import one_sentence, precision, processes
-from pmcoa_build.errors import RunFailed, UsageError
+from pmcoa_build.errors import Interrupted, RunFailed, UsageError
 from pmcoa_build.spec import TrainKeys
 
 CPU = torch.device("cpu")
 KEYS = TrainKeys(batch_size=20, workers=3)
 
 
+def stop() -> bool:
+    return False
+
+
 def test_memory_that_is_really_not_there_is_a_sentence() -> None:
     for ask in (lambda: torch.empty(10**15), lambda: np.empty(10**15)):
         with pytest.raises(RunFailed, match=r"Memory ran out at \[train\] batch_size = 20;.*last checkpoint is kept"), \
-                one_sentence(KEYS):
+                one_sentence(KEYS, stop):
             ask()
 
 
@@ -32,12 +36,18 @@ def test_memory_that_is_really_not_there_is_a_sentence() -> None:
     (RuntimeError("DataLoader worker (pid(s) 7) exited unexpectedly"), r"workers \(now 3\)"),
 ])
 def test_failures_of_the_machine_are_sentences(error: Exception, word: str) -> None:
-    with pytest.raises(RunFailed, match=word), one_sentence(KEYS):
+    with pytest.raises(RunFailed, match=word), one_sentence(KEYS, stop):
         raise error
 
 
+def test_a_decoding_process_that_ends_with_the_training_is_no_failure() -> None:
+    with pytest.raises(Interrupted, match="go on from the last checkpoint") as caught, one_sentence(KEYS, lambda: True):
+        raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Terminated.")
+    assert caught.value.exit_code == 143
+
+
 def test_a_bug_stays_a_bug() -> None:
-    with pytest.raises(RuntimeError, match="a bug"), one_sentence(KEYS):
+    with pytest.raises(RuntimeError, match="a bug"), one_sentence(KEYS, stop):
         raise RuntimeError("a bug")
 
 
