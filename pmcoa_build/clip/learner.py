@@ -110,5 +110,4 @@ def _model(config: ClipConfig, keys: TrainKeys, place: Place, text_weights: dict
         parameter.requires_grad_(not name.startswith(parallel.UNREACHED))
     if keys.batch_norm == "sync" and place.world > 1:
         parallel.share_batch_norm(model, place)
-    model.visual.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return model.to(place.device)
