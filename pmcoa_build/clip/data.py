@@ -98,11 +98,16 @@ def emission(count: int, buffer: int, draw: np.random.Generator) -> Index:
 def epoch_order(groups: Sequence[Group], layout: Layout, epoch: int) -> tuple[Index, Index, Index]:
     """(group, row, order): which row stands at each reading position of this process, and the order of giving out.
 
-    The row groups are shuffled and laid end to end; each process takes one of `world` equal stretches.
+    The row groups are shuffled and laid end to end; each process takes one of `world` equal stretches. Where all rows
+    fit into one shuffle buffer they are shuffled as a whole, and each process takes its share of every step: then a
+    step trains on the same pairs however many processes and micro-batches share them.
     """
     turns = np.random.default_rng([layout.seed, epoch, 1]).permutation(len(groups))
     sizes = np.array([len(groups[turn].rows) for turn in turns])
     ends = np.cumsum(sizes)
+    if ends[-1] <= layout.buffer:
+        order = _share(np.random.default_rng([layout.seed, epoch, 2, 0]), layout, int(ends[-1]))
+        return np.repeat(turns, sizes), np.concatenate([groups[turn].rows for turn in turns]), order
     share = int(ends[-1]) // layout.world
     first = layout.rank * share
     touched = slice(np.searchsorted(ends, first, "right"), np.searchsorted(ends, first + share) + 1)
@@ -112,6 +117,13 @@ def epoch_order(groups: Sequence[Group], layout: Layout, epoch: int) -> tuple[In
     stretch = slice(skipped, skipped + share)
     order = emission(share, layout.buffer, np.random.default_rng([layout.seed, epoch, 2, layout.rank]))
     return group[stretch], row[stretch], order
+
+
+def _share(draw: np.random.Generator, layout: Layout, count: int) -> Index:
+    """This process's part of each step of a permutation of `count`; what makes no whole step is dropped."""
+    pairs = layout.batch * layout.accumulate
+    whole = count // (pairs * layout.world) * pairs * layout.world
+    return draw.permutation(count)[:whole].reshape(-1, layout.world, pairs)[:, layout.rank].ravel()
 
 
 def pieces(groups: Sequence[Group], layout: Layout, epoch: int, first_step: int) -> tuple[list[Piece], Index]:

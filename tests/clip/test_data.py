@@ -126,6 +126,19 @@ def test_processes_train_on_what_one_process_would(toy: Path) -> None:
     assert sorted(seen) == sorted(alone)
 
 
+@pytest.mark.parametrize(("world", "accumulate"), [(2, 1), (2, 2), (1, 4), (4, 1)])
+def test_a_step_of_a_small_split_is_the_same_however_it_is_shared_out(toy: Path, world: int, accumulate: int) -> None:
+    one = Layout(seed=0, batch=20, buffer=100)
+    layouts = [Layout(0, 20 // world // accumulate, accumulate, rank, world, one.buffer) for rank in range(world)]
+    alone = read(toy, one, range(2), 1)
+    shared = [read(toy, layout, range(2), 1) for layout in layouts]
+    assert len(alone) == 9
+    for step, whole in enumerate(alone):
+        parts = [micro for mine in shared for micro in mine[step * accumulate : (step + 1) * accumulate]]
+        assert torch.equal(torch.cat([part.pixels for part in parts]), whole.pixels), step
+        assert torch.equal(torch.cat([part.ids for part in parts]), whole.ids), step
+
+
 def in_flight(decoder: Any, tasks: Iterator[Any], _seed: int, workers: int) -> Iterator[Any]:
     """As torch's loader does it: so many pieces are asked for before the first is given back."""
     asked = deque(islice(tasks, 2 * workers))
