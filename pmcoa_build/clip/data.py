@@ -7,6 +7,7 @@ workers and restarts cannot change it. Only what a batch needs is read; the data
 from __future__ import annotations
 
 import mmap
+import os
 import queue
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -276,6 +277,7 @@ def _start_worker(_: int) -> None:
     import cv2
 
     cv2.setNumThreads(0)  # its threads do not survive a fork
+    os.setpgrp()  # a signal to the training's group (Ctrl-C, torchrun's SIGTERM) is for it alone to answer
 
 
 def _given_out(

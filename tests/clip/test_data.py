@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from itertools import islice
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -137,6 +139,14 @@ def test_a_step_of_a_small_split_is_the_same_however_it_is_shared_out(toy: Path,
         parts = [micro for mine in shared for micro in mine[step * accumulate : (step + 1) * accumulate]]
         assert torch.equal(torch.cat([part.pixels for part in parts]), whole.pixels), step
         assert torch.equal(torch.cat([part.ids for part in parts]), whole.ids), step
+
+
+def test_decoding_processes_are_out_of_reach_of_a_signal_to_the_group(toy: Path) -> None:
+    with contextlib.closing(batches(row_groups(toy, "train"), SAMPLING, LAYOUT, range(2), 0, 2)) as stream:
+        next(stream)
+        children = psutil.Process().children()
+        assert len(children) == 2
+        assert all(os.getpgid(child.pid) == child.pid != os.getpgrp() for child in children)
 
 
 def in_flight(decoder: Any, tasks: Iterator[Any], _seed: int, workers: int) -> Iterator[Any]:
