@@ -51,7 +51,7 @@ def test_a_global_batch_gives_the_same_losses_and_weights_however_it_is_shared_o
     shapes: dict[str, tuple[int, int]],
 ) -> None:
     runs = [
-        {"name": name, "world": world, "shared": True,
+        {"name": name, "world": world,
          "keys": {**quiet_keys, "lr": 2e-4, "batch_norm": batch_norm, "batch_size": 20 // world // cuts,
                   "accumulate": cuts}}
         for name, (world, cuts) in {"one": (1, 1), **shapes}.items()

@@ -1,7 +1,7 @@
 """Trainings on several processes of this machine, for tests: `python -m tests.clip.together JOB.json PORT`.
 
 A job is a list of runs `{"name", "world", "keys", …}`; each writes into its folder `out/name`, one after the other. The
-processes are forked, so that torch is imported once; `shared` runs train on slices of what one process would draw.
+processes are forked, so that torch is imported once.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +66,6 @@ def _one(dataset: Path, out: Path, run: dict[str, Any]) -> None:
 
     report.draw_curves = lambda lines, path: None
     rank = int(os.environ["RANK"])
-    if run.get("shared"):
-        module.batches = _slices  # type: ignore[assignment]
     fault = run.get("fault", "") if run.get("rank", 0) == rank else ""
     _break(module, fault, run.get("at", 0))
     told: list[dict[str, Any]] = []
@@ -102,17 +100,6 @@ def _break(module: Any, fault: str, at: int) -> None:
 
     if fault in ("kill", "fail"):
         Learner.gradients = gradients  # type: ignore[method-assign]
-
-
-def _slices(groups: Any, sampling: Any, layout: Any, epochs: range, first: int, workers: int) -> Iterator[Any]:
-    from pmcoa_build.clip.data import Batch, Layout, batches
-
-    whole = Layout(layout.seed, layout.batch * layout.accumulate * layout.world)
-    for batch in batches(groups, sampling, whole, epochs, first, workers):
-        for micro in range(layout.accumulate):
-            start = (layout.rank * layout.accumulate + micro) * layout.batch
-            part = slice(start, start + layout.batch)
-            yield Batch(batch.pixels[part], batch.ids[part], batch.labels[part])
 
 
 if __name__ == "__main__":
