@@ -74,7 +74,8 @@ def train(dataset: Path, out: Path, keys: TrainKeys, *, progress: Progress, stop
 
 
 def model_config(keys: TrainKeys) -> ClipConfig:
-    """The model that the keys describe. Raises UsageError where model, text model and image size do not fit."""
+    """The model that the keys describe. Raises UsageError where they do not fit together, or are out of range."""
+    _in_range(keys)
     config = load_config(keys.model).with_image_size(keys.image_size)
     if keys.text_model == BUNDLED:
         size = load_tokenizer(BUNDLED, config.text_cfg.context_length).size
@@ -82,6 +83,16 @@ def model_config(keys: TrainKeys) -> ClipConfig:
     from pmcoa_build.clip.text import bert_shape
 
     return config.with_text(**bert_shape(keys.text_model))
+
+
+def _in_range(keys: TrainKeys) -> None:
+    least = {"epochs": 1, "batch_size": 1, "accumulate": 1, "checkpoint_steps": 1, "workers": 0, "warmup": 0, "seed": 0,
+             "lr": 0, "weight_decay": 0}
+    for name, value in least.items():
+        if not getattr(keys, name) >= value:
+            raise UsageError(f"[train] {name} must be at least {value}, not {getattr(keys, name)}.")
+    if not 0 <= keys.ema < 1:
+        raise UsageError(f"[train] ema must be at least 0 and below 1, not {keys.ema:g}.")
 
 
 def run_id(keys: TrainKeys, config: ClipConfig) -> str:

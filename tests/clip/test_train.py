@@ -291,6 +291,10 @@ def test_weights_that_are_not_finite_are_never_saved(
     ({"kinds": ("blot",)}, RunFailed, "no pairs"),
     ({"batch_size": 101}, RunFailed, "larger than the 100"),
     ({"image_size": 50}, UsageError, "multiple of 32"),
+    ({"batch_size": 0}, UsageError, "batch_size must be at least 1, not 0"),
+    ({"checkpoint_steps": 0}, UsageError, "checkpoint_steps must be at least 1"),
+    ({"lr": math.nan}, UsageError, "lr must be at least 0, not nan"),
+    ({"ema": 1.0}, UsageError, "ema must be at least 0 and below 1"),
     ({"model": "RN49"}, UsageError, "RN49"),
     ({"precision": "fp16"}, UsageError, "GPU"),
 ])
