@@ -12,6 +12,7 @@ import itertools
 import json
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ from pmcoa_build.clip.config import ClipConfig, load_config
 from pmcoa_build.clip.data import Batch, Layout, batches, steps_per_epoch
 from pmcoa_build.clip.journal import METRICS, Journal, lines_until
 from pmcoa_build.clip.runtime import Place, any_of, from_first, means, memory_gb, one_sentence, processes
-from pmcoa_build.clip.shards import Sampling, dataset_id, row_groups
+from pmcoa_build.clip.shards import Sampling, columns, dataset_id, row_groups
 from pmcoa_build.clip.tokenizer import BUNDLED, load_tokenizer
 from pmcoa_build.errors import Interrupted, RunFailed, UsageError
 from pmcoa_build.spec import FREE_TRAIN_KEYS, TrainKeys
@@ -232,18 +233,26 @@ class _Run:
         if self.first:
             draw_curves(list(lines_until(self.out / METRICS, self.step)), self.out / CURVES)
 
+    def _learnt(self, lines: list[dict[str, Any]]) -> dict[str, Any]:
+        """For the model card: the training pairs, their licences, and the last validation's recall if there was one."""
+        licences = Counter(name or "not told" for name in columns(self.groups, ["license"])["license"])
+        recalls = [line["validation_recall"] for line in lines if "validation_recall" in line]
+        told = {"validation_recall": recalls[-1]} if recalls else {}
+        return {"pairs": licences.total(), "licences": dict(licences.most_common()), **told}
+
     def finish(self) -> TrainResult:
         """Export the weights, draw the curves, sum up."""
+        lines = list(lines_until(self.out / METRICS, self.steps))
+        last = [line for line in lines if "loss" in line][-self.per_epoch:]
+        losses = {name: sum(line[name] for line in last) / max(1, len(last)) for name in ("contrastive", "mlm", "loss")}
         about = {
             "model": self.config.as_dict(), "text_model": self.keys.text_model, "text": self.keys.text,
             "kinds": list(self.keys.kinds), "image_size": self.keys.image_size, "dataset_id": self.dataset_id,
-            "steps": self.steps, "seed": self.keys.seed,
+            "steps": self.steps, "seed": self.keys.seed, "losses": losses, **self._learnt(lines),
         }
         folder = self.out / "model"
         digest = from_first(checkpoint.export(folder, self.learner.result, about) if self.first else "", self.place)
         self._draw()
-        last = [line for line in lines_until(self.out / METRICS, self.steps) if "loss" in line][-self.per_epoch:]
-        losses = {name: sum(line[name] for line in last) / max(1, len(last)) for name in ("contrastive", "mlm", "loss")}
         return TrainResult(folder, self.out / checkpoint.LAST, digest, self.dataset_id, self.steps, losses,
                            self.resumed_from)
 

@@ -218,6 +218,14 @@ def test_a_run_can_be_resumed_with_other_keys_that_change_only_its_pace(
     assert (result.weights_sha256, losses(tmp_path)) == uninterrupted("plain")
 
 
+def test_the_exported_model_says_what_it_learnt_from(toy: Path, small_keys: TrainKeys, tmp_path: Path) -> None:
+    result = run(toy, tmp_path, small_keys)
+    about = load_exported(result.model)[1]
+    assert (about["pairs"], about["licences"], about["losses"]) == (100, {"CC BY": 100}, result.losses)
+    recalls = [line["validation_recall"] for line in losses(tmp_path) if "validation_recall" in line]
+    assert about["validation_recall"] == recalls[-1]
+
+
 def test_the_moving_average_is_what_is_exported(toy: Path, small_keys: TrainKeys, tmp_path: Path) -> None:
     keys = dataclasses.replace(small_keys, ema=0.9)
     exported = load_exported(run(toy, tmp_path, keys).model)[0].state_dict()
