@@ -50,7 +50,7 @@ def _begun(out: Path, settings: str) -> tuple[Path, str] | None:
 
 STEP = Task(
     name="train",
-    version=1,
+    version=2,
     inputs=(Input("publish", ("facts",)),),
     spec_keys=tuple(f"train.{key.name}" for key in dataclasses.fields(TrainKeys) if key.name not in FREE_TRAIN_KEYS),
     run=run,
