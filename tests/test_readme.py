@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.clip.benchmarks import made_up
 from tests.stages.bucket import changed, write_bucket
 
 ROOT = Path(__file__).parents[1]
@@ -55,6 +56,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "figure.jpg").write_bytes((folder / "bucket/PMC2000001.1/g1.png").read_bytes())
     line = {"id": "f1", "image": "figure.jpg", "caption": "Two scans. (A) Before. (B) After."}
     (folder / "in.jsonl").write_text(json.dumps(line) + "\n")
+    made_up.write_roco(folder / "roco")
+    made_up.write_medmnist(folder / "medmnist", "pneumoniamnist")
     return folder
 
 
@@ -65,6 +68,8 @@ def run(command: str, place: Path) -> str:
         words = ["make", "-C", str(ROOT), "-o", f"{venv}/.ready", f"VENV={venv}", *command.split()[1:]]
         words = [word.replace("SPEC=", f"SPEC={place}/") for word in words]
         words += [SMALL[command].format(place=place)] if command in SMALL else []
+    elif command.startswith("torchrun "):
+        words = [sys.executable, "-m", "torch.distributed.run", *command.split()[1:]]
     else:
         assert command.startswith("python -m stages "), f"the README shows {command!r}, which no test knows how to run"
         words = [sys.executable, *command.split()[1:]]
@@ -80,6 +85,8 @@ def test_every_command_works_in_the_order_of_the_readme(place: Path) -> None:
         if " diff " in line:
             write_bucket(place / "bucket", changed(2000001, title="Corrected"), date="2026-10-02")
             run("python -m stages snapshot manifests/small.toml --update", place)
+        if line.startswith("torchrun "):
+            run("make crawl subfigures shards SPEC=manifests/small.toml", place)  # the correction of before
         run(line, place)
     assert (place / "detector/panels.md").exists()
     assert json.loads((place / "figures.jsonl").read_text())["figures"][0]["id"] == "F1"
