@@ -43,7 +43,12 @@ def run(names: Sequence[str], options: argparse.Namespace) -> int:
     if ranks.follows():
         return ranks.follow()
     with ranks.leading(names):
-        return _run(names, options)
+        code = _run(names, options)
+    state = states.of(specs.load(options.spec, options.overrides))
+    if "evaluate" in names and not options.dry_run and state.records("evaluate"):
+        parts = [reports.funnel_text(state)] if len(names) == len(NAMES) else []
+        print("\n" + "\n\n".join([*parts, reports.scores_text(state), reports.pages_text(state)]))
+    return code
 
 
 def _run(names: Sequence[str], options: argparse.Namespace) -> int:
@@ -84,12 +89,7 @@ def _line(summary: Summary, *, dry: bool) -> str:
 
 def demo(options: argparse.Namespace) -> int:
     """Run everything on the embedded sample, then show the funnel, the scores and the gallery."""
-    code = run(NAMES, options)
-    if not options.dry_run:
-        state = states.of(specs.load(options.spec, options.overrides))
-        print("\n" + reports.funnel_text(state) + "\n\n" + reports.scores_text(state))
-        print("\n" + reports.pages_text(state))
-    return code
+    return run(NAMES, options)
 
 
 def status(options: argparse.Namespace) -> int:

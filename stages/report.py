@@ -69,14 +69,15 @@ def scores_text(state: State) -> str:
     if not record or not record.get("table"):
         return "No scores yet: the model has not been evaluated."
     rows = read_file(state.path(record["table"]["path"])).to_pylist()
-    lines = [f"{'protocol':28}{'metric':18}{'value':>9}{'n':>7}"]
-    return "\n".join(lines + [f"{r['protocol']:28}{r['metric']:18}{r['value']:>9.3f}{r['n']:>7}" for r in rows])
+    lines = [f"{'protocol':24}{'metric':28}{'value':>9}{'n':>7}"]
+    return "\n".join(lines + [f"{r['protocol']:24}{r['metric']:28}{r['value']:>9.3f}{r['n']:>7}" for r in rows])
 
 
 def pages_text(state: State) -> str:
-    """Where the pages for people are."""
+    """Where the model is, and the pages for people."""
     evaluated = state.records("evaluate")["all"]["facts"]
-    return f"Model report: {state.path(evaluated['report'])}\nGallery: {state.out / 'dataset' / 'gallery.html'}"
+    pages = {"Model": evaluated["model"], "Model report": evaluated["report"], "Gallery": "dataset/gallery.html"}
+    return "\n".join(f"{name}: {state.path(path)}" for name, path in pages.items())
 
 
 def savings(state: State, spec: Spec) -> str:

@@ -87,7 +87,9 @@ def test_every_command_works_in_the_order_of_the_readme(place: Path) -> None:
             run("python -m stages snapshot manifests/small.toml --update", place)
         if line.startswith("torchrun "):
             run("make crawl subfigures shards SPEC=manifests/small.toml", place)  # the correction of before
-        run(line, place)
+        said = run(line, place)
+        if line.startswith("make train "):
+            assert "text_to_image_R@1" in said and Path(said.split("Model report: ")[1].splitlines()[0]).exists()
     assert (place / "detector/panels.md").exists()
     assert json.loads((place / "figures.jsonl").read_text())["figures"][0]["id"] == "F1"
     assert [p["label"] for p in json.loads((place / "out.jsonl").read_text())["panels"]] == ["A", "B"]
