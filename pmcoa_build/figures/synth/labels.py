@@ -84,7 +84,8 @@ def words(rng: Rng, face: str, size: int, room: int) -> str:
     said = ""
     for _ in range(int(rng.integers(1, 5))):
         longer = f"{said} {pick(rng, _WORDS)}".strip()
-        if extent(longer, face, size)[2] > room:
+        x0, _, x1, _ = extent(longer, face, size)
+        if x1 - x0 > room:
             break
         said = longer
     return said

@@ -179,8 +179,10 @@ def _strips(place: Place, rng: Rng, box: Box, kind: str) -> Content | None:
             x = x0 - 4 - wide if at_left else x1 + 4
             texts.append(write(place.sheet.image, said, (x, (y0 + y1 - size) // 2), size=size))
     for lane in range(lanes if top else 0):
-        said, x = str(pick(rng, ("+", "-", "WT", "KO", str(lane + 1)))), x0 + round((lane + 0.4) * (x1 - x0) / lanes)
-        if extent(said, "sans", size)[2] < (x1 - x0) // lanes:
+        said = str(pick(rng, ("+", "-", "WT", "KO", str(lane + 1))))
+        wide = extent(said, "sans", size)[2]
+        if wide < (x1 - x0) // lanes:
+            x = x0 + round((lane + 0.5) * (x1 - x0) / lanes - wide / 2)
             texts.append(write(place.sheet.image, said, (x, box[1]), size=size))
     return _joined(pieces, texts)
 
@@ -236,7 +238,8 @@ def _captioned(place: Place, rng: Rng, box: Box, kind: str) -> Content | None:
     if piece[0] is None:
         return None
     said = words(rng, "sans", size, x1 - x0)
-    x = min(max((piece[0][0] + piece[0][2] - extent(said, "sans", size)[2]) // 2, x0), x1)
+    wide = extent(said, "sans", size)[2]
+    x = max(min((piece[0][0] + piece[0][2] - wide) // 2, x1 - wide), x0)
     y = min(piece[0][3] + size // 4, line) if below else y0
     return _joined([piece], [write(place.sheet.image, said, (x, y), size=size, colour=place.ink)])
 
@@ -263,7 +266,7 @@ def _called(place: Place, rng: Rng, box: Box, kind: str) -> Content | None:
         texts.append(write(place.sheet.image, said, (x, y), size=size, colour=place.ink))
         into, down = round((b - a) * rng.uniform(0.1, 0.6)), y + round((bottom - top) * rng.uniform(-0.25, 0.25))
         ends = ((x - 2 if right else x + wide + 2, y + size // 2),
-                (b - into if right else a + into, min(max(down, top), bottom - 1)))
+                (b - into if right else a + into, min(max(down, top + 1), bottom - 2)))  # a smooth line is 3 px wide
         if lines:
             cv2.line(place.sheet.image, *ends, colour, 1, cv2.LINE_AA)
     return _joined([piece], texts)

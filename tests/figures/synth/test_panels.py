@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pmcoa_build.figures.boxes import shrink_to_ink
@@ -36,6 +36,9 @@ def test_ink_is_where_it_is_said_to_be(bank: Any, way: str, kind: str) -> None:
 @settings(deadline=None, max_examples=40)
 @given(seed=st.integers(0, 2**32 - 1), width=st.integers(5, 500), height=st.integers(5, 500),
        kind=st.sampled_from(["photo", "microscopy", "radiology", "blot", "render", "plot", "diagram", "table"]))
+@example(seed=79, width=141, height=145, kind="photo")  # a line up to the edge
+@example(seed=849, width=140, height=386, kind="blot")  # a name over the last lane
+@example(seed=5527, width=194, height=253, kind="microscopy")  # a name that begins left of where it is put
 def test_any_size_of_any_kind(bank: Any, seed: int, width: int, height: int, kind: str) -> None:
     sheet = blank(width + 40, height + 40, WHITE)
     fill(Place(sheet, bank, WHITE, 5), np.random.default_rng(seed), (20, 20, 20 + width, 20 + height), kind, False)
