@@ -34,7 +34,7 @@ verify: setup ## every checksum of a build
 	@$(RUN) verify $(SPEC) $(ARGS)
 
 test: setup ## the test suite
-	@$(VENV)/bin/python -m pytest $(ARGS)
+	@$(VENV)/bin/python -m pytest -n logical --maxprocesses 8 --dist loadfile $(ARGS)
 
 check: setup ## lint, types, architecture
 	@$(VENV)/bin/ruff check .
