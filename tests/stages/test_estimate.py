@@ -43,9 +43,9 @@ def test_a_url_is_limited_by_the_rate_and_a_folder_is_not(
     from pmcoa_build.sample import serve
 
     with serve(small.root / "bucket") as server:
-        settings = ("--set", f"source.url={server.url}", "--set", "source.requests_per_second=0.05")
+        settings = ("--set", f"source.url={server.url}", "--set", "source.requests_per_second=0.3")
         told = estimate(small, capsys, *settings)
-    assert "0.05 requests/s allowed" in told["basis"][0] and told["time"][1].endswith("min")
+    assert "0.3 requests/s allowed" in told["basis"][0] and told["time"][1].endswith("min")
 
 
 def test_another_spec_is_foretold_from_what_was_read(small: SmallBuild, capsys: pytest.CaptureFixture[str]) -> None:
