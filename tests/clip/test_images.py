@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pmcoa_build.clip.images import crop, normalise, random_box, reduction
+from pmcoa_build.figures.yolo import mend_torchvision
 
 
 def encoded(pixels: NDArray[np.uint8], kind: str = "JPEG", **options: int) -> bytes:
@@ -75,10 +76,9 @@ def test_an_evaluation_sees_short_side_resized_and_centre_cut(width: int, height
 
 @pytest.mark.parametrize(("width", "height"), [(300, 100), (101, 300), (28, 28), (641, 480), (223, 225), (999, 334)])
 def test_an_evaluation_sees_what_torchvision_gives(width: int, height: int) -> None:
-    try:
-        from torchvision import transforms
-    except RuntimeError as error:
-        pytest.skip(f"torchvision is of another build than torch ({error})")
+    mend_torchvision()
+    from torchvision import transforms
+
     plain = transforms.Compose([
         transforms.Resize(224, transforms.InterpolationMode.BICUBIC), transforms.CenterCrop(224)
     ])
