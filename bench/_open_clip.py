@@ -13,6 +13,7 @@ import torch
 from pmcoa_build.clip import optim
 from pmcoa_build.clip.config import ClipConfig
 from pmcoa_build.clip.text import build_bert
+from pmcoa_build.figures.yolo import mend_torchvision
 
 NEEDED = "pip install open_clip_torch==3.3.0"
 
@@ -20,30 +21,12 @@ NEEDED = "pip install open_clip_torch==3.3.0"
 def why_not() -> str:
     """Why open_clip cannot be used here; empty where it can."""
     try:
-        import_torchvision()
+        mend_torchvision()
         import open_clip
         import open_clip_train.train  # noqa: F401
     except (ImportError, RuntimeError) as error:
         return f"{NEEDED} first ({error})"
     return "" if int(open_clip.__version__.split(".")[0]) >= 3 else f"{NEEDED} first (found {open_clip.__version__})"
-
-
-_declared: list[Any] = []
-
-
-def import_torchvision() -> None:
-    """Import torchvision, also beside a torch of another build, where it asks for operators that it did not bring.
-
-    They are declared without a body; nothing that is measured calls them.
-    """
-    try:
-        import torchvision
-    except RuntimeError:
-        library = torch.library.Library("torchvision", "DEF")
-        for name in ("nms", "qnms"):
-            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        _declared.append(library)
-        import torchvision  # noqa: F401
 
 
 def towers(config: ClipConfig) -> Any:

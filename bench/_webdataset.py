@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from _open_clip import import_torchvision
+from pmcoa_build.figures.yolo import mend_torchvision
 
 NEEDED = "pip install open_clip_torch webdataset pandas"
 
@@ -17,7 +17,7 @@ NEEDED = "pip install open_clip_torch webdataset pandas"
 def why_not() -> str:
     """Why open_clip's training data cannot be read here; empty where it can."""
     try:
-        import_torchvision()
+        mend_torchvision()
         import open_clip_train.data  # noqa: F401
     except (ImportError, RuntimeError) as error:
         return f"{NEEDED} first ({error})"

@@ -6,6 +6,7 @@ import io
 import math
 import struct
 import zlib
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -146,6 +147,15 @@ def _rgb(image: Image.Image) -> Image.Image:
         span = max(float(values.max() - values.min()), 1e-9)
         image = Image.fromarray(((values - values.min()) * (255 / span)).astype(np.uint8))
     return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def readable(path: Path) -> bool:
+    """Whether the file is there and begins as an image."""
+    try:
+        with Image.open(path):
+            return True
+    except (OSError, ValueError, Image.DecompressionBombError):
+        return False
 
 
 def normalise(pixels: Any) -> Any:

@@ -17,7 +17,7 @@ from pmcoa_build.clip.benchmarks.probe import mean_loss, to_scores
 from pmcoa_build.clip.benchmarks.squares import squares
 from pmcoa_build.clip.benchmarks.store import Say
 from pmcoa_build.clip.images import normalise
-from pmcoa_build.clip.optim import BETAS, EPS, decay_groups, learning_rate
+from pmcoa_build.clip.optim import adamw, learning_rate
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor, nn
@@ -47,7 +47,7 @@ def fine_tune(net: Any, train: Split, val: Split, classes: int, task: Task, *, s
     generator = torch.Generator().manual_seed(seed)
     model, size = _with_head(net, classes, generator), net.config.vision_cfg.image_size
     epochs = min(EPOCHS, max(LEAST_EPOCHS, IMAGES // len(train[0])))
-    optimiser = torch.optim.AdamW(decay_groups(model.named_parameters(), WEIGHT_DECAY), LEARNING_RATE, BETAS, EPS)
+    optimiser = adamw(model, LEARNING_RATE, WEIGHT_DECAY)
     best: tuple[tuple[float, float], dict[str, Tensor]] | None = None
     for epoch in range(1, epochs + 1):
         _epoch(model, optimiser, train, task, size=size, generator=generator, epoch=epoch - 1, epochs=epochs)

@@ -9,10 +9,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from PIL import Image
-
 from pmcoa_build.clip.benchmarks.answers import normalise
 from pmcoa_build.clip.benchmarks.store import Say
+from pmcoa_build.clip.images import readable
 from pmcoa_build.errors import RunFailed
 
 _KEYS = ("question", "answer", "answer_type")
@@ -57,15 +56,6 @@ def finder(folder: Path) -> Find:
         return next((place / name for place in places if readable(place / name)), None)
 
     return find
-
-
-def readable(path: Path) -> bool:
-    """Whether the file is there and begins as an image."""
-    try:
-        with Image.open(path):
-            return True
-    except (OSError, ValueError, Image.DecompressionBombError):
-        return False
 
 
 def records(path: Path) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ from PIL import Image
 
 from pmcoa_build.clip.benchmarks.store import Protocol, Say, Score, identity
 from pmcoa_build.clip.benchmarks.subject import BATCH, Subject, encode_images, encode_texts
-from pmcoa_build.clip.images import crop
+from pmcoa_build.clip.images import crop, readable
 from pmcoa_build.clip.retrieval import ROCO_POOL, Ties, retrieval, roco_pool
 from pmcoa_build.errors import RunFailed, UsageError
 
@@ -43,7 +43,7 @@ def protocols(folder: Path, subject: Subject, seed: int, say: Say) -> Iterator[P
     """
     captions = _captions(folder)
     listed = read_pairs(captions)
-    pairs = [pair for pair in listed if _readable(pair.image)]
+    pairs = [pair for pair in listed if readable(pair.image)]
     lost = Score("captions_without_image", len(listed) - len(pairs), len(listed))
     if len(pairs) < 2:
         raise RunFailed(f"Of the {len(listed):,} captions in {captions}, {len(pairs)} have an image that can be read.")
@@ -111,15 +111,6 @@ def _pair(row: Any, captions: Path) -> Pair:
     image, caption = map(str, found)
     inside = captions.parent / "images" / image
     return Pair(inside if inside.is_file() else captions.parent / image, caption.strip())
-
-
-def _readable(path: Path) -> bool:
-    """Whether the file is there and begins as an image."""
-    try:
-        with Image.open(path):
-            return True
-    except (OSError, ValueError, Image.DecompressionBombError):
-        return False
 
 
 def _features(pairs: Sequence[Pair], subject: Subject) -> tuple[NDArray[Any], NDArray[Any]]:

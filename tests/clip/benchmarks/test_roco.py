@@ -55,7 +55,7 @@ def test_the_clean_pool_is_2000_pairs_each_once(
         return unit, unit
 
     monkeypatch.setattr(roco, "_features", features)
-    monkeypatch.setattr(roco, "_readable", lambda _: True)
+    monkeypatch.setattr(roco, "readable", lambda _: True)
     for seed in (1, 1, 2):
         assert scores(protocols(captions, subject, seed)[0])["image_to_text_R@1"] == 1
     assert [len(set(pool)) for pool in pools] == [2000] * 3 and pools[0] == pools[1] != pools[2]
